@@ -1,0 +1,6 @@
+//! Keystile: an authorization gateway that speaks AWS.
+//!
+//! `docs/architecture.md` draws the house: the straight line of a request through these rooms,
+//! and which room may use which. A test holds the modules to it.
+
+pub mod aws;

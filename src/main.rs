@@ -1,0 +1,3 @@
+//! The `keystile` program.
+
+fn main() {}

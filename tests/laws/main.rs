@@ -1,0 +1,5 @@
+//! Laws that the library keeps: properties, tables and the layering of the house.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod layering;
