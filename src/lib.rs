@@ -4,3 +4,4 @@
 //! and which room may use which. A test holds the modules to it.
 
 pub mod aws;
+pub mod iam;

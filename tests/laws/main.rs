@@ -2,4 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod conditions;
+mod generate;
+mod iam;
+mod interpreter;
 mod layering;
+mod parsing;
