@@ -5,3 +5,4 @@
 
 pub mod aws;
 pub mod iam;
+pub mod sigv4;

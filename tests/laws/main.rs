@@ -8,3 +8,4 @@ mod iam;
 mod interpreter;
 mod layering;
 mod parsing;
+mod sigv4;
