@@ -5,4 +5,6 @@
 
 pub mod aws;
 pub mod iam;
+pub mod seal;
 pub mod sigv4;
+pub mod store;

@@ -9,3 +9,5 @@ mod interpreter;
 mod layering;
 mod parsing;
 mod sigv4;
+mod store_conformance;
+mod store_crash;
