@@ -3,7 +3,9 @@
 //! `docs/architecture.md` draws the house: the straight line of a request through these rooms,
 //! and which room may use which. A test holds the modules to it.
 
+pub mod authz;
 pub mod aws;
+pub mod cedar;
 pub mod iam;
 pub mod seal;
 pub mod sigv4;

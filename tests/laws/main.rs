@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod conditions;
+mod deciding;
 mod generate;
 mod iam;
 mod interpreter;

@@ -1,0 +1,224 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::aws::Caller;
+use crate::cedar::{CallerEntities, CompiledDocument, EvaluationError, Slice};
+
+use super::cache::{Cache, Entry, Inputs, Key, validity};
+use super::explain::{Reason, Shown, message};
+use super::flow::Question;
+use super::{AuthzRequest, Decision, Denial, Outcome, Permit, PrincipalPolicies, Resource, Subject};
+
+/// How the authorizer is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most memory that cached decisions may take, in bytes.
+    pub max_bytes: u64,
+}
+
+impl Default for Settings {
+    /// 256 MiB of cached decisions.
+    fn default() -> Self {
+        Self { max_bytes: 256 << 20 }
+    }
+}
+
+/// What the authorizer has counted since it was made.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Decisions that came from the cache.
+    pub hits: AtomicU64,
+    /// Decisions that were made and kept.
+    pub misses: AtomicU64,
+    /// Decisions that may not be kept (a time inside a variable or a string operator).
+    pub uncached: AtomicU64,
+    /// Decisions that allowed.
+    pub allows: AtomicU64,
+    /// Decisions that no policy allowed.
+    pub implicit_denies: AtomicU64,
+    /// Decisions that a policy denied.
+    pub explicit_denies: AtomicU64,
+    /// Decisions that an error made a deny.
+    pub errors: AtomicU64,
+}
+
+/// Decides, and remembers what it decided.
+#[derive(Debug)]
+pub struct Authorizer {
+    cache: Cache,
+    /// The Cedar entities of callers that were seen lately.
+    callers: moka::sync::Cache<CallerKey, Arc<CallerEntities>>,
+    counters: Counters,
+}
+
+/// What a caller's entities are made of.
+type CallerKey = (crate::aws::Principal, crate::aws::Arn, Arc<str>, crate::aws::AccountId);
+
+impl Authorizer {
+    /// Most callers whose entities are kept.
+    const MAX_CALLERS: u64 = 10_000;
+
+    /// An authorizer with an empty cache.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            cache: Cache::new(settings.max_bytes),
+            callers: moka::sync::Cache::new(Self::MAX_CALLERS),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A permit for `subject` where every one of its checks is allowed.
+    ///
+    /// # Errors
+    /// The first check that is not allowed, with its decision.
+    pub fn authorize<T: Subject>(&self, subject: T, principal: &Arc<PrincipalPolicies>) -> Result<Permit<T>, Denial> {
+        let mut decisions = Vec::with_capacity(subject.checks().len());
+        for (check, asked) in subject.checks().iter().enumerate() {
+            let decision = self.cached(
+                &asked.request,
+                asked.key_policy.as_ref(),
+                asked.cross_account,
+                principal,
+                asked.through_ciphertext,
+            );
+            if decision.outcome != Outcome::Allow {
+                return Err(Denial { decision, check });
+            }
+            decisions.push(decision);
+        }
+        let Some(first) = subject.checks().first() else {
+            let nothing = Decision { outcome: Outcome::ImplicitDeny, decided_by: Vec::new(), message: None };
+            return Err(Denial { decision: Arc::new(nothing), check: 0 });
+        };
+        let request = first.request.clone();
+        Ok(Permit::new(subject, decisions, request, Arc::clone(principal)))
+    }
+
+    /// The decision on one request, from the cache where it is there.
+    ///
+    /// `cross_account` says whether AWS lets principals of other accounts do this at all.
+    pub fn decide(
+        &self,
+        request: &AuthzRequest,
+        key_policy: Option<&Arc<CompiledDocument>>,
+        cross_account: bool,
+        principal: &PrincipalPolicies,
+    ) -> Arc<Decision> {
+        self.cached(request, key_policy, cross_account, principal, false)
+    }
+
+    /// The decision on one request, made anew: what [`Authorizer::decide`] must always equal.
+    pub fn decide_uncached(
+        &self,
+        request: &AuthzRequest,
+        key_policy: Option<&Arc<CompiledDocument>>,
+        cross_account: bool,
+        principal: &PrincipalPolicies,
+    ) -> Decision {
+        let slice = key_slice(request, key_policy);
+        let policies = principal.for_action(&request.action);
+        let inputs = Inputs {
+            request,
+            key_policy: key_policy.map(|document| &**document).zip(slice.as_deref()),
+            cross_account,
+            principal,
+            policies: &policies,
+            through_ciphertext: false,
+        };
+        if let Key::Ambiguous = self.cache.key(&inputs) {
+            return refused(request, &Reason::Ambiguous);
+        }
+        self.make(&inputs).0
+    }
+
+    fn cached(
+        &self,
+        request: &AuthzRequest,
+        key_policy: Option<&Arc<CompiledDocument>>,
+        cross_account: bool,
+        principal: &PrincipalPolicies,
+        through_ciphertext: bool,
+    ) -> Arc<Decision> {
+        let slice = key_slice(request, key_policy);
+        let policies = principal.for_action(&request.action);
+        let key_policy = key_policy.map(|document| &**document).zip(slice.as_deref());
+        let inputs = Inputs { request, key_policy, cross_account, principal, policies: &policies, through_ciphertext };
+        let now = request.surroundings.now.as_millisecond();
+        let (counter, decision) = match self.cache.key(&inputs) {
+            Key::Of(key) => match self.cache.get(key, now) {
+                Some(entry) => (&self.counters.hits, Arc::clone(&entry.decision)),
+                None => (&self.counters.misses, self.fill(key, now, &inputs)),
+            },
+            Key::Uncacheable => (&self.counters.uncached, Arc::new(self.make(&inputs).0)),
+            Key::Ambiguous => (&self.counters.uncached, Arc::new(refused(request, &Reason::Ambiguous))),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let by_outcome = match decision.outcome {
+            Outcome::Allow => &self.counters.allows,
+            Outcome::ImplicitDeny => &self.counters.implicit_denies,
+            Outcome::ExplicitDeny => &self.counters.explicit_denies,
+        };
+        by_outcome.fetch_add(1, Ordering::Relaxed);
+        decision
+    }
+
+    fn fill(&self, key: u128, now: i64, inputs: &Inputs<'_>) -> Arc<Decision> {
+        let entry = self.cache.get_or_make(key, now, || {
+            let (decision, failed) = self.make(inputs);
+            // What an error decided holds at no time, so that the next request tries again.
+            let span = if failed { (i64::MAX, i64::MIN) } else { validity(inputs) };
+            Arc::new(Entry::new(Arc::new(decision), span))
+        });
+        Arc::clone(&entry.decision)
+    }
+
+    /// The decision, and whether an error made it.
+    fn make(&self, inputs: &Inputs<'_>) -> (Decision, bool) {
+        let request = inputs.request;
+        let decided = self.entities(&request.caller).and_then(|caller| {
+            let Inputs { request, key_policy, cross_account, principal, policies, through_ciphertext } = *inputs;
+            Question { request, caller: &caller, key_policy, cross_account, principal, policies, through_ciphertext }
+                .decide()
+        });
+        match decided {
+            Ok(decision) => (decision, false),
+            Err(error) => {
+                self.counters.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%error, action = %request.action, principal = %request.caller.principal, "a decision failed and denies");
+                (refused(request, &Reason::Unevaluated), true)
+            }
+        }
+    }
+
+    fn entities(&self, caller: &Caller) -> Result<Arc<CallerEntities>, EvaluationError> {
+        let key = (caller.principal.clone(), caller.principal_arn.clone(), Arc::clone(&caller.user_id), caller.account);
+        if let Some(known) = self.callers.get(&key) {
+            return Ok(known);
+        }
+        let made = Arc::new(CallerEntities::new(caller)?);
+        self.callers.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// The key policy's slice, where a key policy takes part.
+fn key_slice(request: &AuthzRequest, key_policy: Option<&Arc<CompiledDocument>>) -> Option<Arc<Slice>> {
+    matches!(request.resource, Resource::Key { .. })
+        .then(|| key_policy.map(|document| document.slice(&request.action)))?
+}
+
+/// A denial that no policy's statement gave.
+fn refused(request: &AuthzRequest, reason: &Reason<'_>) -> Decision {
+    Decision {
+        outcome: Outcome::ImplicitDeny,
+        decided_by: Vec::new(),
+        message: Some(message(request, reason, Shown::Hidden)),
+    }
+}

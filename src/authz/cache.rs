@@ -1,0 +1,294 @@
+//! The decision cache. Its key names all that a decision reads, so that nothing is ever
+//! invalidated by hand: a changed policy is another key, and a late fill can do no harm.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+use siphasher::sip128::SipHasher13;
+
+use crate::aws::{ConditionKey, ContextValue, catalogue};
+use crate::cedar::{Clockwork, CompiledDocument, Slice, TimeKey, Values};
+
+use super::policies::ActionPolicies;
+use super::values::RequestValues;
+use super::{AuthzRequest, Decision, PrincipalPolicies, Resource};
+
+/// A decision and the span of the engine's clock in which it holds, in milliseconds since the
+/// epoch, the end excluded.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) decision: Arc<Decision>,
+    from: i64,
+    until: i64,
+}
+
+/// Decisions by the keyed hash of all that they read.
+#[derive(Debug)]
+pub(super) struct Cache {
+    entries: moka::sync::Cache<u128, Arc<Entry>, PassThrough>,
+    hasher: SipHasher13,
+}
+
+/// What the decision's key is made of.
+pub(super) struct Inputs<'a> {
+    pub(super) request: &'a AuthzRequest,
+    pub(super) key_policy: Option<(&'a CompiledDocument, &'a Slice)>,
+    pub(super) cross_account: bool,
+    pub(super) principal: &'a PrincipalPolicies,
+    pub(super) policies: &'a ActionPolicies,
+    pub(super) through_ciphertext: bool,
+}
+
+/// What the key came to.
+pub(super) enum Key {
+    /// The decision may be kept under this.
+    Of(u128),
+    /// A clock's value counts at every moment.
+    Uncacheable,
+    /// A condition key that the policies read is in the request twice.
+    Ambiguous,
+}
+
+impl Entry {
+    pub(super) fn new(decision: Arc<Decision>, (from, until): (i64, i64)) -> Self {
+        Self { decision, from, until }
+    }
+
+    /// Whether the decision holds at that time.
+    pub(super) fn holds_at(&self, now: i64) -> bool {
+        (self.from..self.until).contains(&now)
+    }
+
+    /// About how much memory it takes, in bytes, the cache's own share included.
+    fn weight(&self) -> u32 {
+        const OVERHEAD: usize = 320;
+        let decision = &*self.decision;
+        let statements: usize = decision
+            .decided_by
+            .iter()
+            .map(|by| {
+                size_of_val(by) + by.sid.as_ref().map_or(0, String::len) + by.file.as_ref().map_or(0, String::len)
+            })
+            .sum();
+        u32::try_from(OVERHEAD + statements + decision.message.as_ref().map_or(0, String::len)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Cache {
+    /// A cache of at most about that many bytes.
+    pub(super) fn new(max_bytes: u64) -> Self {
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(|_, entry: &Arc<Entry>| entry.weight())
+            .build_with_hasher(PassThrough);
+        // Random for each process, so that no caller can choose requests that collide.
+        let random = || RandomState::new().build_hasher().finish();
+        Self { entries, hasher: SipHasher13::new_with_keys(random(), random()) }
+    }
+
+    pub(super) fn get(&self, key: u128, now: i64) -> Option<Arc<Entry>> {
+        self.entries.get(&key).filter(|entry| entry.holds_at(now))
+    }
+
+    /// The entry, made by `make` at most once at a time where there is none that holds.
+    pub(super) fn get_or_make(&self, key: u128, now: i64, make: impl FnOnce() -> Arc<Entry>) -> Arc<Entry> {
+        self.entries.entry(key).or_insert_with_if(make, |known| !known.holds_at(now)).into_value()
+    }
+
+    /// The key of a decision: allocates nothing once the thread's buffer has grown.
+    pub(super) fn key(&self, inputs: &Inputs<'_>) -> Key {
+        thread_local! {
+            static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            match encode(inputs, buffer) {
+                Ok(()) => Key::Of(self.hasher.hash(buffer).as_u128()),
+                Err(none) => none,
+            }
+        })
+    }
+}
+
+/// Everything that the decision reads, each piece with its length or a tag before it.
+fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
+    let request = inputs.request;
+    let caller = &*request.caller;
+    into.extend(catalogue::VERSION.to_le_bytes());
+    into.push(u8::from(inputs.cross_account) | u8::from(inputs.through_ciphertext) << 1);
+    into.extend(inputs.principal.fingerprint());
+    match inputs.key_policy {
+        None => into.push(0),
+        Some((document, _)) => {
+            into.push(1);
+            into.extend(document.hash());
+        }
+    }
+    text(request.action.as_str(), into);
+    match &caller.principal {
+        crate::aws::Principal::Root(arn) => tagged(1, arn.as_str(), into),
+        crate::aws::Principal::User(arn) => tagged(2, arn.as_str(), into),
+        crate::aws::Principal::Role(arn) => tagged(3, arn.as_str(), into),
+        crate::aws::Principal::Session(arn) => tagged(4, arn.as_str(), into),
+        crate::aws::Principal::FederatedUser(arn) => tagged(5, arn.as_str(), into),
+        crate::aws::Principal::Service(name) => tagged(6, name, into),
+        crate::aws::Principal::Anonymous => into.push(7),
+    }
+    into.extend(caller.account.as_str().as_bytes());
+    text(caller.principal_arn.as_str(), into);
+    text(&caller.user_id, into);
+    match &request.resource {
+        Resource::None => into.push(0),
+        Resource::Key { arn, attributes } => {
+            tagged(1, arn.as_str(), into);
+            into.extend(attributes.account.as_str().as_bytes());
+        }
+        Resource::MissingKey { arn } => tagged(2, arn.as_str(), into),
+        Resource::Alias { arn } => tagged(3, arn.as_str(), into),
+    }
+    let values = RequestValues::for_principal(request);
+    project(request, &values, &inputs.policies.keys, &inputs.policies.clockwork, into)?;
+    if let Some((_, slice)) = inputs.key_policy {
+        let projection = slice.projection();
+        let values = RequestValues::for_key_policy(request);
+        project(request, &values, &projection.keys, &projection.clockwork, into)?;
+    }
+    Ok(())
+}
+
+/// The values that a slice can read: the order of the keys is the slice's own.
+fn project(
+    request: &AuthzRequest,
+    values: &RequestValues<'_>,
+    keys: &[ConditionKey],
+    clockwork: &[Clockwork],
+    into: &mut Vec<u8>,
+) -> Result<(), Key> {
+    for key in keys {
+        if request.is_ambiguous(key) {
+            return Err(Key::Ambiguous);
+        }
+        value(values.value(key).as_ref(), into);
+    }
+    for clockwork in clockwork {
+        if request.is_ambiguous(&clockwork.name) {
+            return Err(Key::Ambiguous);
+        }
+        if let Some(given) = request.given(&clockwork.name) {
+            value(Some(given), into);
+        } else if clockwork.turns.is_none() {
+            return Err(Key::Uncacheable);
+        } else if clockwork.key == TimeKey::MultiFactorAuthAge {
+            let proved = request.caller.session.as_ref().and_then(|session| session.mfa_authenticated_at);
+            value(proved.map(ContextValue::Time).as_ref(), into);
+        } else {
+            into.push(b'c');
+        }
+    }
+    Ok(())
+}
+
+fn value(value: Option<&ContextValue<'_>>, into: &mut Vec<u8>) {
+    match value {
+        None => into.push(b'-'),
+        Some(ContextValue::Text(value)) => tagged(b't', value, into),
+        Some(ContextValue::Number(number)) => {
+            into.push(b'n');
+            into.extend(number.to_le_bytes());
+        }
+        Some(ContextValue::Bool(value)) => into.extend([b'b', u8::from(*value)]),
+        Some(ContextValue::Time(time)) => {
+            into.push(b'd');
+            into.extend(time.as_nanosecond().to_le_bytes());
+        }
+        Some(ContextValue::Ip(std::net::IpAddr::V4(address))) => {
+            into.push(b'4');
+            into.extend(address.octets());
+        }
+        Some(ContextValue::Ip(std::net::IpAddr::V6(address))) => {
+            into.push(b'6');
+            into.extend(address.octets());
+        }
+        Some(ContextValue::Many(values)) => {
+            into.push(b'm');
+            into.extend(values.len().to_le_bytes());
+            for value in values {
+                text(value, into);
+            }
+        }
+    }
+}
+
+fn tagged(tag: u8, value: &str, into: &mut Vec<u8>) {
+    into.push(tag);
+    text(value, into);
+}
+
+fn text(text: &str, into: &mut Vec<u8>) {
+    into.extend(text.len().to_le_bytes());
+    into.extend(text.as_bytes());
+}
+
+/// The span of the clock in which the request's comparisons with literal times do not turn,
+/// capped at the session's end.
+pub(super) fn validity(inputs: &Inputs<'_>) -> (i64, i64) {
+    let request = inputs.request;
+    let now = request.surroundings.now.as_millisecond();
+    let session = request.caller.session.as_ref();
+    let (mut from, mut until) = (i64::MIN, i64::MAX);
+    if let Some(expires) = session.and_then(|session| session.expires) {
+        until = expires.as_millisecond();
+    }
+    let of_key = inputs.key_policy.map(|(_, slice)| &*slice.projection().clockwork).unwrap_or_default();
+    for clockwork in inputs.policies.clockwork.iter().chain(of_key) {
+        if request.given(&clockwork.name).is_some() {
+            continue;
+        }
+        let proved = session.and_then(|session| session.mfa_authenticated_at).map(jiff::Timestamp::as_millisecond);
+        for turn in clockwork.turns.iter().flatten() {
+            let at = match (clockwork.key, proved) {
+                (TimeKey::CurrentTime | TimeKey::EpochTime, _) => *turn,
+                (TimeKey::MultiFactorAuthAge, Some(proved)) => proved.saturating_add(turn.saturating_mul(1000)),
+                (TimeKey::MultiFactorAuthAge, None) => continue,
+            };
+            if at <= now {
+                from = from.max(at);
+            } else {
+                until = until.min(at);
+            }
+        }
+    }
+    (from, until)
+}
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct PassThrough;
+
+impl BuildHasher for PassThrough {
+    type Hasher = Taken;
+
+    fn build_hasher(&self) -> Taken {
+        Taken(0)
+    }
+}
+
+struct Taken(u64);
+
+impl Hasher for Taken {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any half of a hash is a hash")]
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

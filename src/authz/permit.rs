@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use super::{Authorizer, AuthzRequest, Check, Decision, Outcome, PrincipalPolicies, Resource};
+use crate::aws::ActionName;
+use crate::cedar::CompiledDocument;
+
+/// What asks for a permit: an operation with all its pairs of action and resource.
+pub trait Subject {
+    /// The pairs that must all be allowed. An operation without any is never permitted.
+    fn checks(&self) -> &[Check];
+}
+
+/// Leave to execute `T`: only this room makes one, and the engine accepts nothing else.
+#[derive(Debug)]
+pub struct Permit<T> {
+    operation: T,
+    decisions: Vec<Arc<Decision>>,
+    request: AuthzRequest,
+    principal: Arc<PrincipalPolicies>,
+}
+
+impl<T> Permit<T> {
+    /// Only the authorizer makes one, once every check was allowed.
+    pub(super) fn new(
+        operation: T,
+        decisions: Vec<Arc<Decision>>,
+        request: AuthzRequest,
+        principal: Arc<PrincipalPolicies>,
+    ) -> Self {
+        Self { operation, decisions, request, principal }
+    }
+
+    /// What is permitted.
+    pub fn operation(&self) -> &T {
+        &self.operation
+    }
+
+    /// What is permitted, to execute it.
+    pub fn into_operation(self) -> T {
+        self.operation
+    }
+
+    /// The decisions that permit it, one for each pair of action and resource.
+    pub fn decisions(&self) -> &[Arc<Decision>] {
+        &self.decisions
+    }
+
+    /// Whether the same caller, under its present policies, would be allowed `action` on the key
+    /// that bears `new_key_policy`: the lock-out check of CreateKey and PutKeyPolicy. `resource`
+    /// is the key; for CreateKey the one about to be made.
+    pub fn would_still_allow_on(
+        &self,
+        authorizer: &Authorizer,
+        action: ActionName,
+        resource: Resource,
+        new_key_policy: &Arc<CompiledDocument>,
+    ) -> bool {
+        let request = AuthzRequest { action, resource, operation: Vec::new(), ..self.request.clone() };
+        let decision = authorizer.decide(&request, Some(new_key_policy), false, &self.principal);
+        decision.outcome == Outcome::Allow
+    }
+
+    /// [`Permit::would_still_allow_on`] the resource of the operation's first check.
+    pub fn would_still_allow(
+        &self,
+        authorizer: &Authorizer,
+        action: ActionName,
+        new_key_policy: &Arc<CompiledDocument>,
+    ) -> bool {
+        self.would_still_allow_on(authorizer, action, self.request.resource.clone(), new_key_policy)
+    }
+}
+
+/// A refusal: the first pair that was not allowed.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    /// Why.
+    pub decision: Arc<Decision>,
+    /// Which of the operation's checks failed, from 0.
+    pub check: usize,
+}
