@@ -6,7 +6,9 @@
 pub mod authz;
 pub mod aws;
 pub mod cedar;
+pub mod config;
 pub mod iam;
+pub mod identity;
 pub mod seal;
 pub mod sigv4;
 pub mod store;

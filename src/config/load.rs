@@ -1,0 +1,568 @@
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+use tracing::level_filters::LevelFilter;
+
+use super::units::{Shown, Size, Span};
+use super::{
+    AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, IamSettings, Limits, LogFormat,
+    LogSettings, RootKeySource, SignatureSettings, StoreSettings,
+};
+use crate::aws::Region;
+use crate::identity::Source;
+
+/// What the command line sets; it beats the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--admin-listen`.
+    pub admin_listen: Option<SocketAddr>,
+    /// `--data-dir`, relative to the working directory.
+    pub data_dir: Option<PathBuf>,
+    /// `--test-clock`.
+    pub test_clock: bool,
+}
+
+impl Config {
+    /// Reads and checks a configuration file; without one, the defaults. Only the file itself is
+    /// read: what it names is read by [`super::prepare_data_dir`] and [`super::load_directory`].
+    ///
+    /// # Errors
+    /// A file that can't be read, bad TOML, unknown members, wrong types and values out of range,
+    /// each with file, line, column and member.
+    pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let text = match path {
+            Some(path) => super::files::read_text(path, "read the configuration")?,
+            None => String::new(),
+        };
+        Self::from_text(path, &text, overrides)
+    }
+
+    /// Checks a configuration's text as if it were in the file `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_text(path: Option<&Path>, text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let name: Arc<str> = path.map_or_else(|| "defaults".into(), |path| path.display().to_string().into());
+        let source = Source::new(&name, text);
+        let file: File = toml::from_str(text).map_err(|error| source.toml(&error))?;
+        let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        file.resolve(path, base, source, overrides)
+    }
+
+    /// Whether a running server can take `new` in the place of this configuration.
+    ///
+    /// # Errors
+    /// Names the first of the settings that differ and that a running server does not take up:
+    /// these are fixed for as long as the process runs.
+    pub fn reload_compatible(&self, new: &Self) -> Result<(), ConfigError> {
+        let fixed = [
+            ("listen", self.listen == new.listen),
+            ("admin_listen", self.admin_listen == new.admin_listen),
+            ("data_dir", self.data_dir == new.data_dir),
+            ("root_key", self.root_key == new.root_key),
+            ("limits.worker_threads", self.limits.worker_threads == new.limits.worker_threads),
+            ("audit.file", self.audit.file == new.audit.file),
+            ("store", self.store == new.store),
+            ("decision_cache", self.decision_cache == new.decision_cache),
+            ("engine", self.engine == new.engine),
+            ("log", self.log == new.log),
+        ];
+        match fixed.iter().find(|(_, same)| !same) {
+            None => Ok(()),
+            Some((member, _)) => Err(ConfigError {
+                file: new.file.as_ref().map(|file| file.display().to_string()),
+                place: None,
+                member: (*member).to_owned(),
+                message: "cannot change while the server runs; restart it to apply this".to_owned(),
+            }),
+        }
+    }
+
+    /// The credentials files to read, in order: those configured, or `credentials.toml` in the
+    /// data directory where none are.
+    #[must_use]
+    pub fn credentials_files(&self) -> Vec<PathBuf> {
+        self.iam.credentials.clone().unwrap_or_else(|| vec![self.data_dir.join("credentials.toml")])
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<Address>,
+    admin_listen: Option<Address>,
+    data_dir: Option<PathBuf>,
+    regions: Option<Spanned<Vec<Region>>>,
+    iam: IamTable,
+    signature: SignatureTable,
+    decision_cache: DecisionCacheTable,
+    root_key: Option<Spanned<RootKeyTable>>,
+    audit: AuditTable,
+    log: LogTable,
+    limits: LimitsTable,
+    engine: EngineTable,
+    store: StoreTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct IamTable {
+    authorization_details: Vec<PathBuf>,
+    credentials: Option<Vec<PathBuf>>,
+    organization: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct SignatureTable {
+    max_skew_seconds: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct DecisionCacheTable {
+    max_bytes: Option<Spanned<Size>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RootKeyTable {
+    file: Option<PathBuf>,
+    env: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct AuditTable {
+    file: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct LogTable {
+    format: LogFormat,
+    level: Option<Level>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsTable {
+    worker_threads: Option<Spanned<u32>>,
+    max_connections: Option<Spanned<u32>>,
+    max_header_bytes: Option<Spanned<Size>>,
+    max_headers: Option<Spanned<u32>>,
+    max_body_bytes: Option<Spanned<Size>>,
+    header_timeout: Option<Spanned<Span>>,
+    body_timeout: Option<Spanned<Span>>,
+    idle_timeout: Option<Spanned<Span>>,
+    request_timeout: Option<Spanned<Span>>,
+    drain_timeout: Option<Spanned<Span>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct EngineTable {
+    key_cache_bytes: Option<Spanned<Size>>,
+    max_keys: Option<Spanned<u32>>,
+    encryption_context_max_bytes: Option<Spanned<Size>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct StoreTable {
+    cache_bytes: Option<Spanned<Size>>,
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+
+impl File {
+    fn resolve(
+        self,
+        path: Option<&Path>,
+        base: &Path,
+        source: Source<'_>,
+        overrides: &Overrides,
+    ) -> Result<Config, ConfigError> {
+        let within = Ranges(source);
+        let data_dir = match (&overrides.data_dir, self.data_dir) {
+            (Some(flag), _) => flag.clone(),
+            (None, Some(member)) => base.join(member),
+            (None, None) => base.join("keystile-data"),
+        };
+        if let Some(organization) = self.iam.organization {
+            return Err(source
+                .at(
+                    organization.span().start,
+                    "iam.organization",
+                    "service and resource control policies are not supported yet; remove this member",
+                )
+                .into());
+        }
+        let regions = match self.regions {
+            Some(regions) if regions.get_ref().is_empty() => {
+                return Err(source
+                    .at(
+                        regions.span().start,
+                        "regions",
+                        "no region would be served; name at least one, or leave it out to serve all",
+                    )
+                    .into());
+            }
+            regions => regions.map(Spanned::into_inner),
+        };
+        let (limits, engine) = (self.limits, self.engine);
+        Ok(Config {
+            file: path.map(Path::to_path_buf),
+            listen: overrides.listen.or(self.listen.map(|a| a.0)).unwrap_or_else(|| loopback(4599)),
+            admin_listen: overrides.admin_listen.or(self.admin_listen.map(|a| a.0)).unwrap_or_else(|| loopback(4600)),
+            test_clock: overrides.test_clock,
+            regions,
+            iam: IamSettings {
+                authorization_details: joined(base, self.iam.authorization_details),
+                credentials: self.iam.credentials.map(|files| joined(base, files)),
+            },
+            signature: SignatureSettings {
+                max_skew: Duration::from_secs(u64::from(within.range(
+                    "signature.max_skew_seconds",
+                    self.signature.max_skew_seconds,
+                    300,
+                    60..=900,
+                )?)),
+            },
+            decision_cache: DecisionCacheSettings {
+                max_bytes: within.size(
+                    "decision_cache.max_bytes",
+                    self.decision_cache.max_bytes,
+                    256 * MIB,
+                    0..=TIB,
+                )?,
+            },
+            root_key: root_key(self.root_key, base, &data_dir, source)?,
+            audit: AuditSettings {
+                file: self.audit.file.map_or_else(|| data_dir.join("audit.jsonl"), |file| base.join(file)),
+            },
+            log: LogSettings {
+                format: self.log.format,
+                level: self.log.level.map_or(LevelFilter::INFO, |level| level.0),
+            },
+            limits: Limits {
+                worker_threads: within.range("limits.worker_threads", limits.worker_threads, cores(), 1..=1024)?,
+                max_connections: within.range("limits.max_connections", limits.max_connections, 8192, 1..=1_000_000)?,
+                max_header_bytes: within.size(
+                    "limits.max_header_bytes",
+                    limits.max_header_bytes,
+                    32 * KIB,
+                    8 * KIB..=MIB,
+                )?,
+                max_headers: within.range("limits.max_headers", limits.max_headers, 100, 16..=1024)?,
+                max_body_bytes: within.size(
+                    "limits.max_body_bytes",
+                    limits.max_body_bytes,
+                    MIB,
+                    64 * KIB..=64 * MIB,
+                )?,
+                header_timeout: within.time("limits.header_timeout", limits.header_timeout, 10, 100)?,
+                body_timeout: within.time("limits.body_timeout", limits.body_timeout, 20, 100)?,
+                idle_timeout: within.time("limits.idle_timeout", limits.idle_timeout, 75, 100)?,
+                request_timeout: within.time("limits.request_timeout", limits.request_timeout, 30, 100)?,
+                drain_timeout: within.time("limits.drain_timeout", limits.drain_timeout, 30, 0)?,
+            },
+            engine: EngineSettings {
+                key_cache_bytes: within.size("engine.key_cache_bytes", engine.key_cache_bytes, 256 * MIB, 0..=TIB)?,
+                max_keys: within.range("engine.max_keys", engine.max_keys, 1_000_000, 1..=1_000_000_000)?.into(),
+                encryption_context_max_bytes: within.size(
+                    "engine.encryption_context_max_bytes",
+                    engine.encryption_context_max_bytes,
+                    8 * KIB,
+                    KIB..=64 * KIB,
+                )?,
+            },
+            store: StoreSettings {
+                cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
+            },
+            data_dir,
+        })
+    }
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1024).min(1024))
+}
+
+fn joined(base: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.into_iter().map(|file| base.join(file)).collect()
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn root_key(
+    table: Option<Spanned<RootKeyTable>>,
+    base: &Path,
+    data_dir: &Path,
+    source: Source<'_>,
+) -> Result<RootKeySource, ConfigError> {
+    let Some(table) = table else { return Ok(RootKeySource::File(data_dir.join("root.key"))) };
+    let place = table.span().start;
+    match table.into_inner() {
+        RootKeyTable { file: Some(file), env: None } => Ok(RootKeySource::File(base.join(file))),
+        RootKeyTable { file: None, env: Some(name) } if !name.is_empty() && !name.contains(['=', '\0']) => {
+            Ok(RootKeySource::Env(name))
+        }
+        RootKeyTable { file: None, env: Some(_) } => {
+            Err(source.at(place, "root_key.env", "not the name of an environment variable").into())
+        }
+        _ => Err(source.at(place, "root_key", "give exactly one of `file` and `env`").into()),
+    }
+}
+
+/// Holds values to their ranges; an error names both ends.
+struct Ranges<'a>(Source<'a>);
+
+impl Ranges<'_> {
+    fn range<T: PartialOrd + Shown + Copy>(
+        &self,
+        member: &str,
+        value: Option<Spanned<T>>,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> Result<T, ConfigError> {
+        let Some(value) = value else { return Ok(default) };
+        if range.contains(value.get_ref()) {
+            return Ok(value.into_inner());
+        }
+        let message = format!(
+            "{} is out of range; give {} to {} (default {})",
+            value.get_ref().shown(),
+            range.start().shown(),
+            range.end().shown(),
+            default.shown()
+        );
+        Err(self.0.at(value.span().start, member, message).into())
+    }
+
+    /// In bytes.
+    fn size(
+        &self,
+        member: &str,
+        value: Option<Spanned<Size>>,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
+        self.range(member, value, Size(default), Size(*range.start())..=Size(*range.end())).map(|size| size.0)
+    }
+
+    /// The default in seconds, the least in milliseconds; the most is an hour.
+    fn time(
+        &self,
+        member: &str,
+        value: Option<Spanned<Span>>,
+        default: u64,
+        least: u64,
+    ) -> Result<Duration, ConfigError> {
+        let range = Span(Duration::from_millis(least))..=Span(Duration::from_hours(1));
+        self.range(member, value, Span(Duration::from_secs(default)), range).map(|span| span.0)
+    }
+}
+
+/// `127.0.0.1:4599`, `[::1]:4599`, or `localhost:4599` for 127.0.0.1.
+struct Address(SocketAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_listen(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// Reads an address to listen on: an IP address and a port, or `localhost` and a port.
+///
+/// # Errors
+/// Says what an address looks like.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numeric.as_deref().unwrap_or(text).parse().map_err(|_| {
+        format!("`{text}` is not an address to listen on; give an IP address and a port, such as 127.0.0.1:4599")
+    })
+}
+
+struct Level(LevelFilter);
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let known = ["off", "error", "warn", "info", "debug", "trace"];
+        match text.parse() {
+            Ok(level) if known.contains(&text.as_str()) => Ok(Self(level)),
+            _ => Err(de::Error::custom(format!("`{text}` is not a log level; give one of {}", known.join(", ")))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::from_text(Some(Path::new("etc/keystile.toml")), text, &Overrides::default())
+    }
+
+    #[test]
+    fn without_a_file_there_are_defaults() {
+        let config = Config::load(None, &Overrides::default()).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:4599");
+        assert_eq!(config.admin_listen.to_string(), "127.0.0.1:4600");
+        assert_eq!(config.data_dir, Path::new("keystile-data"));
+        assert_eq!(config.root_key, RootKeySource::File("keystile-data/root.key".into()));
+        assert_eq!(config.audit.file, Path::new("keystile-data/audit.jsonl"));
+        assert_eq!(config.credentials_files(), [Path::new("keystile-data/credentials.toml")]);
+        assert_eq!((config.regions, config.test_clock), (None, false));
+        assert_eq!(config.signature.max_skew, Duration::from_mins(5));
+        assert_eq!(config.decision_cache.max_bytes, 256 << 20);
+        assert_eq!(config.log, LogSettings { format: LogFormat::Text, level: LevelFilter::INFO });
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_flags_to_the_working_directory() {
+        let text = "data_dir = \"data\"\n[iam]\nauthorization_details = [\"iam/a.json\"]\ncredentials = [\"/abs/c.toml\"]\n\
+            [root_key]\nfile = \"data/root.key\"\n[audit]\nfile = \"audit.jsonl\"\n";
+        let config = parse(text).unwrap();
+        assert_eq!(config.data_dir, Path::new("etc/data"));
+        assert_eq!(config.iam.authorization_details, [Path::new("etc/iam/a.json")]);
+        assert_eq!(config.credentials_files(), [Path::new("/abs/c.toml")]);
+        assert_eq!(config.root_key, RootKeySource::File("etc/data/root.key".into()));
+        assert_eq!(config.audit.file, Path::new("etc/audit.jsonl"));
+        let overrides = Overrides {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            data_dir: Some("elsewhere".into()),
+            ..Overrides::default()
+        };
+        let config =
+            Config::from_text(Some(Path::new("etc/keystile.toml")), "listen = \"[::1]:1\"", &overrides).unwrap();
+        assert_eq!((config.listen.port(), config.data_dir.as_path()), (0, Path::new("elsewhere")));
+        assert_eq!(config.root_key, RootKeySource::File("elsewhere/root.key".into()));
+    }
+
+    #[test]
+    fn every_limit_holds_at_its_ends_and_not_one_past_them() {
+        let limits = [
+            ("signature", "max_skew_seconds", "60", "900", "59", "901"),
+            ("limits", "worker_threads", "1", "1024", "0", "1025"),
+            ("limits", "max_connections", "1", "1000000", "0", "1000001"),
+            ("limits", "max_header_bytes", "\"8KiB\"", "\"1MiB\"", "8191", "1048577"),
+            ("limits", "max_headers", "16", "1024", "15", "1025"),
+            ("limits", "max_body_bytes", "\"64KiB\"", "\"64MiB\"", "65535", "67108865"),
+            ("limits", "header_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
+            ("limits", "body_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
+            ("limits", "idle_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
+            ("limits", "request_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
+            ("limits", "drain_timeout", "0", "\"1h\"", "-1", "3601"),
+            ("decision_cache", "max_bytes", "0", "\"1TiB\"", "-1", "\"1025GiB\""),
+            ("engine", "key_cache_bytes", "0", "\"1TiB\"", "-1", "\"1025GiB\""),
+            ("engine", "encryption_context_max_bytes", "1024", "\"64KiB\"", "1023", "65537"),
+            ("store", "cache_bytes", "\"1MiB\"", "\"1TiB\"", "1048575", "\"1025GiB\""),
+        ];
+        for (table, member, least, most, below, above) in limits {
+            for value in [least, most] {
+                assert!(parse(&format!("[{table}]\n{member} = {value}")).is_ok(), "{table}.{member} = {value}");
+            }
+            for value in [below, above] {
+                let error = parse(&format!("[{table}]\n{member} = {value}")).unwrap_err().to_string();
+                let start = format!("etc/keystile.toml:2:{}: {table}.{member}: ", member.len() + 4);
+                assert!(error.starts_with(&start), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_fault_is_named_with_its_place() {
+        let table = [
+            ("lisen = \"x\"", "etc/keystile.toml:1:1: lisen: unknown field `lisen`, expected one of"),
+            ("[limits]\nmax_heders = 3", "etc/keystile.toml:2:1: limits.max_heders: unknown field `max_heders`"),
+            ("[nonsense]\na = 3", "etc/keystile.toml:1:2: nonsense: unknown field `nonsense`"),
+            (
+                "\nlisten = \"4599\"",
+                "etc/keystile.toml:2:10: listen: `4599` is not an address to listen on; give an IP address",
+            ),
+            ("listen = 4599", "etc/keystile.toml:1:10: listen: invalid type: integer `4599`, expected a string"),
+            ("regions = [\"us_east_1\"]", "etc/keystile.toml:1:11: regions: `us_east_1` is not a region name"),
+            ("regions = []", "etc/keystile.toml:1:11: regions: no region would be served"),
+            (
+                "[iam]\norganization = \"o.toml\"",
+                "etc/keystile.toml:2:16: iam.organization: service and resource control policies are not supported yet",
+            ),
+            (
+                "[limits]\nheader_timeout = \"10 sec\"",
+                "etc/keystile.toml:2:18: limits.header_timeout: invalid value: string \"10 sec\", expected a duration",
+            ),
+            (
+                "[decision_cache]\nmax_bytes = \"256MB\"",
+                "etc/keystile.toml:2:13: decision_cache.max_bytes: invalid value: string \"256MB\", expected a size",
+            ),
+            (
+                "[signature]\nmax_skew_seconds = 59",
+                "etc/keystile.toml:2:20: signature.max_skew_seconds: 59 is out of range; give 60 to 900 (default 300)",
+            ),
+            (
+                "[root_key]\nfile = \"a\"\nenv = \"B\"",
+                "etc/keystile.toml:1:1: root_key: give exactly one of `file` and `env`",
+            ),
+            ("[root_key]\nenv = \"\"", "etc/keystile.toml:1:1: root_key.env: not the name of an environment variable"),
+            ("[log]\nlevel = \"loud\"", "etc/keystile.toml:2:9: log.level: `loud` is not a log level; give one of off"),
+            (
+                "[log]\nformat = \"xml\"",
+                "etc/keystile.toml:2:10: log.format: unknown variant `xml`, expected `text` or `json`",
+            ),
+            ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", "etc/keystile.toml:2:1: duplicate key"),
+            ("listen = ", "etc/keystile.toml:1:"),
+        ];
+        let wrong: Vec<_> = table
+            .into_iter()
+            .filter_map(|(text, expected)| {
+                let found = parse(text).unwrap_err().to_string();
+                (!found.starts_with(expected)).then(|| format!("expected {expected}\n   found {found}"))
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_reload_may_change_anything_but_what_is_open() {
+        let old = parse("").unwrap();
+        assert_eq!(old.reload_compatible(&parse("[signature]\nmax_skew_seconds = 60").unwrap()), Ok(()));
+        for (text, member) in [
+            ("listen = \"127.0.0.1:1\"", "listen"),
+            ("admin_listen = \"127.0.0.1:1\"", "admin_listen"),
+            ("data_dir = \"x\"", "data_dir"),
+            ("[root_key]\nenv = \"K\"", "root_key"),
+            ("[audit]\nfile = \"x\"", "audit.file"),
+            ("[store]\ncache_bytes = \"2MiB\"", "store"),
+        ] {
+            let error = old.reload_compatible(&parse(text).unwrap()).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("etc/keystile.toml: {member}: cannot change while the server runs; restart it to apply this")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_the_reader(text in ".{0,80}", member in "[a-z_]{1,12}", value in "[\\[\\]{}\"0-9a-z=.-]{0,12}") {
+            let _ = parse(&text);
+            let _ = parse(&format!("[limits]\n{member} = {value}\n{text}"));
+        }
+    }
+}

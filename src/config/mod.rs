@@ -1,0 +1,22 @@
+//! `keystile.toml` and the files that it names: read, checked as a whole, with every error naming
+//! its place; the data directory and its first secrets; files replaced atomically.
+
+mod access_keys;
+mod data_dir;
+mod directory;
+mod error;
+mod files;
+mod load;
+mod settings;
+mod units;
+
+pub use access_keys::{AddedKey, add_access_key};
+pub use data_dir::{DataDir, prepare_data_dir};
+pub use directory::load_directory;
+pub use error::ConfigError;
+pub use files::write_atomically;
+pub use load::{Overrides, parse_listen};
+pub use settings::{
+    AuditSettings, Config, DecisionCacheSettings, EngineSettings, IamSettings, Limits, LogFormat, LogSettings,
+    RootKeySource, SignatureSettings, StoreSettings,
+};

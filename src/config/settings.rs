@@ -1,0 +1,145 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::aws::Region;
+
+/// The whole configuration, checked, with every default filled in and every path resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file it was read from; none for pure defaults.
+    pub file: Option<PathBuf>,
+    /// Where the gateway listens. Port 0 picks a free port.
+    pub listen: SocketAddr,
+    /// Where the admin listener is.
+    pub admin_listen: SocketAddr,
+    /// Where the data is kept.
+    pub data_dir: PathBuf,
+    /// Whether `POST /clock` moves the engine's clock (the flag `--test-clock` alone sets it).
+    pub test_clock: bool,
+    /// The regions that are served; none for every well-formed name.
+    pub regions: Option<Vec<Region>>,
+    /// `[iam]`.
+    pub iam: IamSettings,
+    /// `[signature]`.
+    pub signature: SignatureSettings,
+    /// `[decision_cache]`.
+    pub decision_cache: DecisionCacheSettings,
+    /// `[root_key]`.
+    pub root_key: RootKeySource,
+    /// `[audit]`.
+    pub audit: AuditSettings,
+    /// `[log]`.
+    pub log: LogSettings,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[engine]`.
+    pub engine: EngineSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
+}
+
+/// `[iam]`: where identities come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IamSettings {
+    /// What `aws iam get-account-authorization-details` printed, one file for each account.
+    pub authorization_details: Vec<PathBuf>,
+    /// Files of access keys; none where not configured, which means `credentials.toml` in the
+    /// data directory, if it exists.
+    pub credentials: Option<Vec<PathBuf>>,
+}
+
+/// `[signature]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureSettings {
+    /// How far a request's date may be from the wall-clock. 60 s to 900 s, default 300 s.
+    pub max_skew: Duration,
+}
+
+/// `[decision_cache]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionCacheSettings {
+    /// Bytes of decisions that are kept; 0 keeps none. Default 256 MiB.
+    pub max_bytes: u64,
+}
+
+/// `[root_key]`: where the base64 of the root key's 32 bytes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootKeySource {
+    /// In that file; default `root.key` in the data directory.
+    File(PathBuf),
+    /// In that environment variable.
+    Env(String),
+}
+
+/// `[audit]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// The log; default `audit.jsonl` in the data directory.
+    pub file: PathBuf,
+}
+
+/// `[log]`: the server's own log, on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Default text.
+    pub format: LogFormat,
+    /// `off`, `error`, `warn`, `info` (default), `debug` or `trace`.
+    pub level: LevelFilter,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`: what the listeners accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Threads that serve requests. 1 to 1,024, default as many as the machine has cores.
+    pub worker_threads: u32,
+    /// Connections open at once, on the gateway's listener. 1 to 1,000,000, default 8,192.
+    pub max_connections: u32,
+    /// Bytes of the request line and all headers. 8 KiB to 1 MiB, default 32 KiB.
+    pub max_header_bytes: u64,
+    /// Headers of a request. 16 to 1,024, default 100.
+    pub max_headers: u32,
+    /// Bytes of a request's body. 64 KiB to 64 MiB, default 1 MiB.
+    pub max_body_bytes: u64,
+    /// From a request's first byte to the end of its headers. 100 ms to 1 h, default 10 s.
+    pub header_timeout: Duration,
+    /// From the end of the headers to the end of the body. 100 ms to 1 h, default 20 s.
+    pub body_timeout: Duration,
+    /// Between two requests of a connection. 100 ms to 1 h, default 75 s.
+    pub idle_timeout: Duration,
+    /// From the end of the body to the answer. 100 ms to 1 h, default 30 s.
+    pub request_timeout: Duration,
+    /// For requests under way after SIGTERM. 0 to 1 h, default 30 s.
+    pub drain_timeout: Duration,
+}
+
+/// `[engine]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Bytes of key records and aliases that are kept in memory. Default 256 MiB.
+    pub key_cache_bytes: u64,
+    /// Keys of an account in a region. 1 to 1,000,000,000, default 1,000,000.
+    pub max_keys: u64,
+    /// Bytes of an encryption context, names and values. 1 KiB to 64 KiB, default 8 KiB.
+    pub encryption_context_max_bytes: u64,
+}
+
+/// `[store]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Bytes of the database's pages that are kept in memory. 1 MiB to 1 TiB, default 64 MiB.
+    pub cache_bytes: u64,
+}

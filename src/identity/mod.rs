@@ -1,0 +1,20 @@
+//! Who may sign: access keys, the users, roles and sessions that they belong to, and the
+//! policies of these, from the authorization details that AWS prints and from credentials files.
+//!
+//! Nothing here reads a file: `config` does, and hands the texts in.
+
+mod access_key;
+mod authorization_details;
+mod credentials;
+mod directory;
+mod error;
+mod json;
+mod shared_credentials;
+mod unique_id;
+
+pub use access_key::{GenerateError, NewAccessKey};
+pub use authorization_details::AuthorizationDetails;
+pub use credentials::{AccessKeyEntry, SecretSource, SessionPolicyEntry, append_access_key, parse_credentials};
+pub use directory::{Directory, DirectoryBuilder, Identity, ResolvedSecrets};
+pub use error::{IdentityError, Source};
+pub use shared_credentials::SharedCredentials;
