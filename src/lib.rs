@@ -9,6 +9,7 @@ pub mod cedar;
 pub mod config;
 pub mod iam;
 pub mod identity;
+pub mod kms;
 pub mod seal;
 pub mod sigv4;
 pub mod store;

@@ -4,6 +4,7 @@
 
 mod conditions;
 mod deciding;
+mod engine;
 mod generate;
 mod iam;
 mod interpreter;

@@ -1,0 +1,201 @@
+//! The published service model: which operations KMS has, and what their requests may hold.
+
+mod facts;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+#[cfg(test)]
+pub(super) use facts::FACTS;
+pub use facts::Kind;
+pub(super) use facts::{KeyIds, States};
+
+/// Structure of AWS KMS, API version 2014-11-01.
+const MODEL: &str = include_str!("kms-2014-11-01.json");
+
+/// The input shapes of the model's operations, by name.
+static OPERATIONS: LazyLock<HashMap<String, Shape>> = LazyLock::new(|| load(MODEL).unwrap_or_default());
+
+/// The input shape of an operation, resolved; an operation without input takes an empty structure.
+pub(super) fn input(operation: &str) -> Option<&'static Shape> {
+    OPERATIONS.get(operation)
+}
+
+/// Tells whether a text is of a pattern.
+type Matcher = fn(&str) -> bool;
+
+/// What a member may hold.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) kind: ShapeKind,
+    /// Smallest length or value.
+    pub(super) min: Option<i64>,
+    /// Largest length or value.
+    pub(super) max: Option<i64>,
+    /// The pattern's text, and what tells whether a value is of it.
+    pub(super) pattern: Option<(String, Matcher)>,
+    /// The only values; empty where any will do.
+    pub(super) values: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum ShapeKind {
+    String,
+    Blob,
+    Integer,
+    Boolean,
+    Timestamp,
+    List(Box<Shape>),
+    Map(Box<Shape>),
+    Structure(Vec<Member>),
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) required: bool,
+    pub(super) shape: Shape,
+}
+
+impl Member {
+    /// The name as validation errors spell it: `keyId` for `KeyId`.
+    pub(super) fn camel(&self) -> String {
+        camel(&self.name)
+    }
+}
+
+/// `KeyId` as AWS spells it in validation errors and CloudTrail: `keyId`.
+pub(super) fn camel(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + chars.as_str())
+}
+
+/// The model's patterns, each with what it says in Rust. A test holds the table to the model.
+const PATTERNS: &[(&str, Matcher)] = &[
+    ("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", |text| {
+        !text.is_empty() && text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
+    }),
+    ("[\\u0020-\\u00FF]*", |text| text.chars().all(|c| matches!(c, '\u{20}'..='\u{ff}'))),
+    ("^[a-zA-Z0-9:/_-]+$", |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":/_-".contains(&b))
+    }),
+    ("[\\w]+", |text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')),
+    ("^[a-zA-Z0-9-_.]+$", |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    }),
+];
+
+#[derive(Deserialize)]
+struct RawModel {
+    operations: HashMap<String, RawOperation>,
+    shapes: HashMap<String, RawShape>,
+}
+
+#[derive(Deserialize)]
+struct RawOperation {
+    input: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawShape {
+    r#type: String,
+    min: Option<i64>,
+    max: Option<i64>,
+    pattern: Option<String>,
+    #[serde(default, rename = "enum")]
+    values: Vec<String>,
+    member: Option<String>,
+    #[cfg(test)]
+    key: Option<String>,
+    value: Option<String>,
+    #[serde(default)]
+    members: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    required: Vec<String>,
+}
+
+fn load(text: &str) -> Option<HashMap<String, Shape>> {
+    let model: RawModel = serde_json::from_str(text).ok()?;
+    model
+        .operations
+        .iter()
+        .map(|(name, operation)| {
+            let shape = match &operation.input {
+                Some(input) => resolve(&model.shapes, input, 0)?,
+                None => Shape {
+                    kind: ShapeKind::Structure(Vec::new()),
+                    min: None,
+                    max: None,
+                    pattern: None,
+                    values: Vec::new(),
+                },
+            };
+            Some((name.clone(), shape))
+        })
+        .collect()
+}
+
+fn resolve(shapes: &HashMap<String, RawShape>, name: &str, depth: usize) -> Option<Shape> {
+    let raw = shapes.get(name).filter(|_| depth < 16)?;
+    let inner = |name: &Option<String>| resolve(shapes, name.as_deref()?, depth + 1).map(Box::new);
+    let kind = match raw.r#type.as_str() {
+        "string" => ShapeKind::String,
+        "blob" => ShapeKind::Blob,
+        "integer" | "long" => ShapeKind::Integer,
+        "boolean" => ShapeKind::Boolean,
+        "timestamp" => ShapeKind::Timestamp,
+        "list" => ShapeKind::List(inner(&raw.member)?),
+        "map" => ShapeKind::Map(inner(&raw.value)?),
+        "structure" => ShapeKind::Structure(
+            raw.members
+                .iter()
+                .map(|(member, shape)| {
+                    Some(Member {
+                        name: member.clone(),
+                        required: raw.required.contains(member),
+                        shape: resolve(shapes, shape.as_str()?, depth + 1)?,
+                    })
+                })
+                .collect::<Option<_>>()?,
+        ),
+        _ => return None,
+    };
+    let pattern = raw.pattern.as_ref().and_then(|pattern| {
+        PATTERNS.iter().find(|(text, _)| text == pattern).map(|(_, matches)| (pattern.clone(), *matches))
+    });
+    Some(Shape { kind, min: raw.min, max: raw.max, pattern, values: raw.values.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_loads_with_its_54_operations() {
+        assert_eq!(OPERATIONS.len(), 54);
+        assert!(input("EnableKeyRotation").is_some());
+        assert!(input("enablekeyrotation").is_none(), "operation names are case-sensitive");
+    }
+
+    #[test]
+    fn every_pattern_that_a_served_request_can_meet_is_in_the_table() {
+        fn patterns<'a>(raw: &'a HashMap<String, RawShape>, name: &str, into: &mut Vec<&'a str>) {
+            let shape = &raw[name];
+            into.extend(shape.pattern.as_deref());
+            let inner = [&shape.member, &shape.key, &shape.value].into_iter().flatten().map(String::as_str);
+            for next in inner.chain(shape.members.values().filter_map(|v| v.as_str())) {
+                patterns(raw, next, into);
+            }
+        }
+        let model: RawModel = serde_json::from_str(MODEL).unwrap();
+        let mut met = Vec::new();
+        for name in FACTS.iter().map(|facts| facts.name) {
+            patterns(&model.shapes, model.operations[name].input.as_deref().unwrap(), &mut met);
+        }
+        for pattern in met {
+            assert!(PATTERNS.iter().any(|(text, _)| *text == pattern), "{pattern}");
+        }
+    }
+}

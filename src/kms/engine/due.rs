@@ -1,0 +1,208 @@
+//! What falls due: scheduled rotations, and the deletions of keys whose window ended.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::change::Change;
+use super::{ATTEMPTS, Kms};
+use crate::kms::error::KmsError;
+use crate::kms::name::AliasName;
+use crate::kms::records::{CountRecord, KeyRecord, KeyView, PolicyRef, RotationType, Schedule, State, decode};
+use crate::kms::rows::{self, Due};
+use crate::store::{CommitError, Record, Snapshot};
+
+/// How many dates are read at a time.
+const PAGE: usize = 256;
+/// How many keys are worked on at a time: their commits share the disk's flushes.
+const TOGETHER: usize = 64;
+/// Rows of one kind that a key has at most beside its limits: read at a time when it is deleted.
+const ROWS: usize = 1024;
+
+/// Whether something is due for a key.
+pub(super) fn is_overdue(record: &KeyRecord, now: i64) -> bool {
+    match record.state {
+        State::Enabled => record.schedule.is_some_and(|schedule| schedule.next <= now),
+        State::PendingDeletion { date, .. } => date <= now,
+        State::Disabled => false,
+    }
+}
+
+impl Kms {
+    /// Does every rotation and key deletion that is due at the engine clock's now, each once and
+    /// dated its due date, and answers how many this call did. Others may call it at the same time.
+    ///
+    /// # Errors
+    /// The first failure, after everything else that is due was tried.
+    pub async fn rotate_due(&self) -> Result<usize, KmsError> {
+        let now = self.clock_now();
+        let (mut done, mut failure) = (0, None);
+        let mut range = rows::due_until(now);
+        loop {
+            let page = self.store().snapshot().await?.range(range.clone(), PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            range.start.clone_from(last);
+            range.start.push(0);
+            let mut working = JoinSet::new();
+            for (row, _) in page {
+                if working.len() >= TOGETHER {
+                    tally(working.join_next().await, &mut done, &mut failure);
+                }
+                let kms = self.clone();
+                working.spawn(async move { kms.work_off(row, now.as_millisecond()).await });
+            }
+            while let Some(outcome) = working.join_next().await {
+                tally(Some(outcome), &mut done, &mut failure);
+            }
+        }
+        failure.map_or(Ok(done), Err)
+    }
+
+    /// When the next rotation or deletion is due.
+    ///
+    /// # Errors
+    /// Internal failures.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, KmsError> {
+        let found = self.store().snapshot().await?.range(rows::all_due(), 1).await?;
+        let Some((row, _)) = found.first() else { return Ok(None) };
+        let (when, _) = rows::read_due(row).ok_or_else(|| malformed(row))?;
+        Timestamp::from_millisecond(when).map(Some).map_err(|error| KmsError::internal(error.to_string()))
+    }
+
+    /// Does what a row of the index of dates says.
+    async fn work_off(&self, row: Vec<u8>, now: i64) -> Result<usize, KmsError> {
+        let (when, name) = rows::read_due(&row).ok_or_else(|| malformed(&row))?;
+        let mut done = 0;
+        for _ in 0..ATTEMPTS {
+            let Some(record) = self.inner.keys.get(&rows::key(&name)).await? else { return Ok(done) };
+            if !is_overdue(&record.value.record, now) {
+                self.drop_stale(&record, &row, when).await?;
+                return Ok(done);
+            }
+            done += self.catch_up(record, now).await?;
+        }
+        Ok(done)
+    }
+
+    /// Does what is due for a key, in order, each in a commit of its own, and answers how many.
+    /// Whoever comes second finds the record changed and does nothing.
+    pub(super) async fn catch_up(&self, record: Arc<Record<KeyView>>, now: i64) -> Result<usize, KmsError> {
+        let mut done = 0;
+        let mut record = record;
+        while is_overdue(&record.value.record, now) {
+            let name = record.value.name.clone();
+            let change = match record.value.record.state {
+                State::PendingDeletion { date, .. } => self.deletion(&record, date).await?,
+                _ => self.scheduled_rotation(&record)?,
+            };
+            match self.commit(change).await {
+                Ok(()) => done += 1,
+                Err(CommitError::Conflict) => return Ok(done),
+                Err(error) => return Err(error.into()),
+            }
+            match self.inner.keys.get(&rows::key(&name)).await? {
+                Some(next) => record = next,
+                None => return Ok(done),
+            }
+        }
+        Ok(done)
+    }
+
+    /// One rotation, dated its due date; the next one is a period later.
+    fn scheduled_rotation(&self, key: &Record<KeyView>) -> Result<Change, KmsError> {
+        let view = &key.value;
+        let mut change = Change::of(key);
+        let mut record = view.record.clone();
+        if let Some(schedule) = view.record.schedule {
+            self.rotate(view, &mut record, schedule.next, RotationType::Automatic, &mut change)?;
+            let next = Schedule::starting(schedule.next, schedule.period_days);
+            record.schedule = Some(next);
+            Self::move_date(view, Some(next.next), &mut change)?;
+        }
+        change.put_key(view, &record)?;
+        Ok(change)
+    }
+
+    /// Everything of a key goes, its wrapped material with it.
+    async fn deletion(&self, key: &Record<KeyView>, date: i64) -> Result<Change, KmsError> {
+        let view = &key.value;
+        let name = &view.name;
+        let mut change = Change::of(key);
+        let snapshot = self.store().snapshot().await?;
+        for prefix in [rows::materials(name), rows::rotations(name)] {
+            delete_under(&*snapshot, &prefix, &mut change).await?;
+        }
+        if let PolicyRef::Text { sha256, .. } = &view.record.policy {
+            change.delete(rows::policy(name, sha256));
+        }
+        for alias in &view.record.aliases {
+            change.delete(rows::alias(&AliasName {
+                account: name.account,
+                region: name.region.clone(),
+                name: alias.clone(),
+            }));
+        }
+        let shard = rows::count(name);
+        if let Some(found) = snapshot.get(&shard).await? {
+            let count: CountRecord = decode(&found.value).map_err(KmsError::internal)?;
+            change = change.unchanged(shard.clone(), found.mod_rev);
+            change.put(shard, &CountRecord { keys: count.keys.saturating_sub(1) })?;
+        }
+        change.delete(rows::due(date, Due::Deletion, name));
+        change.delete(rows::key(name));
+        Self::add_event(view, "DeleteKey", date, json!({"keyId": name.id.to_string()}), &mut change)?;
+        Ok(change)
+    }
+
+    /// A row whose date is not the record's any more says nothing: it goes, if the record holds.
+    async fn drop_stale(&self, record: &Record<KeyView>, row: &[u8], when: i64) -> Result<(), KmsError> {
+        let present = match record.value.record.state {
+            State::Enabled => record.value.record.schedule.map(|schedule| schedule.next),
+            State::PendingDeletion { date, .. } => Some(date),
+            State::Disabled => None,
+        };
+        if present == Some(when) {
+            return Ok(());
+        }
+        let mut change = Change::of(record);
+        change.delete(row.to_vec());
+        match self.commit(change).await {
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn delete_under(snapshot: &dyn Snapshot, prefix: &[u8], change: &mut Change) -> Result<(), KmsError> {
+    let mut range = rows::under(prefix);
+    loop {
+        let page = snapshot.range(range.clone(), ROWS).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        range.start.clone_from(last);
+        range.start.push(0);
+        for (row, _) in page {
+            change.delete(row);
+        }
+    }
+}
+
+type Outcome = Result<Result<usize, KmsError>, tokio::task::JoinError>;
+
+fn tally(outcome: Option<Outcome>, done: &mut usize, failure: &mut Option<KmsError>) {
+    let error = match outcome {
+        None => return,
+        Some(Ok(Ok(count))) => {
+            *done += count;
+            return;
+        }
+        Some(Ok(Err(error))) => error,
+        Some(Err(error)) => KmsError::internal(error.to_string()),
+    };
+    failure.get_or_insert(error);
+}
+
+fn malformed(row: &[u8]) -> KmsError {
+    KmsError::internal(format!("a malformed row in the index of dates: {}", row.escape_ascii()))
+}

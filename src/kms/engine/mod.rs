@@ -1,0 +1,417 @@
+//! What the operations do, one file for each family.
+
+mod aliases;
+mod change;
+mod cryptography;
+mod due;
+mod keys;
+mod material;
+mod outbox;
+mod page;
+mod policies;
+mod rotation;
+mod tags;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::api::{Kind, States};
+use super::ciphertext::BackingKey;
+use super::error::{KmsError, texts};
+use super::name::KeyName;
+use super::operation::Input;
+use super::records::{AliasRecord, ClockRecord, KeyView, MetaRecord, State, decode, encode};
+use super::resolve::{Found, Key, Resolved, Target};
+use super::{Answer, rows};
+use crate::authz::{Authorizer, Permit, PrincipalDirectory};
+use crate::aws::{Clock, OffsetClock};
+use crate::cedar::Documents;
+use crate::seal::RootKey;
+use crate::store::{Image, ImageSettings, Precondition, Store, StoreError, Write};
+
+/// The rotation period where none is given (KMS API Reference, "`EnableKeyRotation`").
+pub(super) const DEFAULT_PERIOD_DAYS: i64 = 365;
+
+/// How the engine is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most memory that records of keys and aliases may take, in bytes.
+    pub record_cache_bytes: usize,
+    /// Most backing keys that are kept unwrapped in memory.
+    pub material_cache_entries: u64,
+    /// Most keys of an account in a region.
+    pub max_keys: u64,
+    /// Most bytes of an encryption context, keys and values together.
+    pub encryption_context_max_bytes: usize,
+}
+
+impl Default for Settings {
+    /// 256 MiB of records, 100,000 backing keys (about 20 MB), a million keys (AWS's own quota is
+    /// 100,000) and 8 KiB of encryption context.
+    fn default() -> Self {
+        Self {
+            record_cache_bytes: 256 << 20,
+            material_cache_entries: 100_000,
+            max_keys: 1_000_000,
+            encryption_context_max_bytes: 8 << 10,
+        }
+    }
+}
+
+/// Why the engine could not open its store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data was made under another root key.
+    #[error(
+        "the root key is not the one that this data was sealed under (its id is {given}, the data's is {expected})"
+    )]
+    WrongRootKey {
+        /// The id that the store records.
+        expected: String,
+        /// The id of the key that was given.
+        given: String,
+    },
+    /// The store has been run with a test clock and opens with one only.
+    #[error("the clock of this data was moved by {0} s: it opens with --test-clock only")]
+    ClockMoved(i64),
+    /// A record of the store can't be read by this version.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store refused what a new one must record.
+    #[error(transparent)]
+    Commit(#[from] crate::store::CommitError),
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Kms {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    root_key: RootKey,
+    clock: OffsetClock,
+    documents: Arc<Documents>,
+    authorizer: Arc<Authorizer>,
+    settings: Settings,
+    keys: Image<KeyView>,
+    aliases: Image<AliasRecord>,
+    materials: moka::sync::Cache<material::MaterialKey, Arc<BackingKey>>,
+}
+
+impl Kms {
+    /// Opens the engine over a store, and moves the clock to the offset that the store records.
+    /// A new store records the root key's id.
+    ///
+    /// # Errors
+    /// Where the root key is not the store's, where the store's clock was moved and `test_clock`
+    /// is false, or where the store fails.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        root_key: RootKey,
+        clock: OffsetClock,
+        documents: Arc<Documents>,
+        authorizer: Arc<Authorizer>,
+        settings: Settings,
+        test_clock: bool,
+    ) -> Result<Self, OpenError> {
+        hold_to_root_key(&*store, &root_key).await?;
+        let offset = read_offset(&*store).await?.map_or(0, |(record, _)| record.offset_seconds);
+        if offset != 0 && !test_clock {
+            return Err(OpenError::ClockMoved(offset));
+        }
+        clock.set_offset_seconds(offset);
+        let keys = ImageSettings {
+            capacity_bytes: settings.record_cache_bytes / 8 * 7,
+            decode: KeyView::decode,
+            weigh: KeyView::weigh,
+        };
+        let aliases = ImageSettings {
+            capacity_bytes: settings.record_cache_bytes / 8,
+            decode: |_, value| decode(value),
+            weigh: |_: &AliasRecord| size_of::<AliasRecord>(),
+        };
+        let materials = moka::sync::Cache::new(settings.material_cache_entries);
+        let keys = Image::new(Arc::clone(&store), keys);
+        let aliases = Image::new(Arc::clone(&store), aliases);
+        let inner = Inner { store, root_key, clock, documents, authorizer, settings, keys, aliases, materials };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Does what is permitted. `directory` tells which principals a key policy may name.
+    ///
+    /// # Errors
+    /// What AWS answers. On [`KmsError::is_conflict`] nothing was done: parse, resolve, authorise
+    /// and execute anew, a bounded number of times.
+    pub async fn execute(
+        &self,
+        permit: Permit<Resolved>,
+        directory: &dyn PrincipalDirectory,
+    ) -> Result<Answer, KmsError> {
+        let resolved = permit.operation();
+        let (kind, now) = (resolved.operation.kind, resolved.scene.now.as_millisecond());
+        if let Target::Key(found) = &resolved.target {
+            in_state(kind.facts().states, found.key()?)?;
+        }
+        match (&resolved.target, &resolved.operation.input) {
+            (Target::New(name), Input::CreateKey(create)) => {
+                self.create_key(&permit, name, create, directory, now).await
+            }
+            (target, Input::List { page, all_material, .. }) => match (kind, target) {
+                (Kind::ListKeys, _) => self.list_keys(&resolved.scene, page).await,
+                (Kind::ListAliases, Target::Key(found)) => {
+                    self.list_aliases(&resolved.scene, Some(found.key()?), page).await
+                }
+                (Kind::ListAliases, _) => self.list_aliases(&resolved.scene, None, page).await,
+                (Kind::ListKeyPolicies, Target::Key(found)) => Self::list_key_policies(found.key()?, page),
+                (Kind::ListResourceTags, Target::Key(found)) => Self::list_resource_tags(found.key()?, page),
+                (Kind::ListKeyRotations, Target::Key(found)) => {
+                    self.list_key_rotations(found.key()?, page, *all_material).await
+                }
+                _ => Err(astray()),
+            },
+            (Target::Nothing, Input::Random { bytes }) => Self::generate_random(*bytes),
+            (Target::Alias { name, row, present, new }, Input::Alias { .. }) => match (kind, new) {
+                (Kind::CreateAlias, Some(new)) => self.create_alias(name, row.is_some(), new.key()?, now).await,
+                (Kind::UpdateAlias, Some(new)) => {
+                    self.update_alias(name, row.as_ref(), present.as_ref(), new.key()?, now).await
+                }
+                (Kind::DeleteAlias, None) => self.delete_alias(name, row.as_ref(), present.as_ref()).await,
+                _ => Err(astray()),
+            },
+            (Target::ReEncrypt { source, destination }, Input::ReEncrypt(request)) => {
+                in_state(States::Enabled, source.key()?)?;
+                in_state(States::Enabled, destination.key()?)?;
+                self.re_encrypt(source.key()?, destination.key()?, request).await
+            }
+            (Target::Key(found), input) => self.execute_on(&permit, found.key()?, input, directory, now).await,
+            _ => Err(astray()),
+        }
+    }
+
+    async fn execute_on(
+        &self,
+        permit: &Permit<Resolved>,
+        key: &Key,
+        input: &Input,
+        directory: &dyn PrincipalDirectory,
+        now: i64,
+    ) -> Result<Answer, KmsError> {
+        match (permit.operation().operation.kind, input) {
+            (Kind::DescribeKey, _) => Ok(Self::describe_key(key)),
+            (Kind::EnableKey, _) => self.enable_key(key, now).await,
+            (Kind::DisableKey, _) => self.disable_key(key).await,
+            (Kind::CancelKeyDeletion, _) => self.cancel_key_deletion(key, now).await,
+            (_, Input::ScheduleKeyDeletion { window_days, .. }) => {
+                self.schedule_key_deletion(key, *window_days, now).await
+            }
+            (_, Input::UpdateKeyDescription { description, .. }) => self.update_key_description(key, description).await,
+            (_, Input::GetKeyPolicy { policy_name, .. }) => Self::key_policy(key, policy_name.as_deref()),
+            (_, Input::PutKeyPolicy { policy_name, policy, bypass, .. }) => {
+                self.put_key_policy(permit, key, policy_name.as_deref(), policy, bypass.unwrap_or(false), directory)
+                    .await
+            }
+            (_, Input::Tag { tags, .. }) => self.tag_resource(key, tags).await,
+            (_, Input::Untag { tag_keys, .. }) => self.untag_resource(key, tag_keys).await,
+            (_, Input::EnableKeyRotation { period_days, .. }) => self.enable_key_rotation(key, *period_days, now).await,
+            (Kind::DisableKeyRotation, _) => self.disable_key_rotation(key).await,
+            (Kind::GetKeyRotationStatus, _) => Ok(Self::key_rotation_status(key)),
+            (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
+            (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
+                self.encrypt(key, plaintext, context, algorithm.as_deref()).await
+            }
+            (_, Input::Decrypt { ciphertext, context, algorithm, .. }) => {
+                self.decrypt(key, ciphertext, context, algorithm.as_deref()).await
+            }
+            (kind, Input::DataKey { context, spec, bytes, .. }) => {
+                self.generate_data_key(key, context, spec.as_deref(), *bytes, kind == Kind::GenerateDataKey).await
+            }
+            _ => Err(astray()),
+        }
+    }
+
+    /// A key by its name, with its policy compiled. What is overdue for it is done first.
+    pub(super) async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Found, KmsError> {
+        let row = rows::key(name);
+        for _ in 0..ATTEMPTS {
+            let Some(record) = self.inner.keys.get(&row).await? else {
+                let arn = name.arn()?;
+                return Ok(Found::Missing { error: texts::no_such_key(arn.as_str()), arn });
+            };
+            if due::is_overdue(&record.value.record, now.as_millisecond()) {
+                self.catch_up(record, now.as_millisecond()).await?;
+                continue;
+            }
+            // None where the policy's row has gone: the record was replaced meanwhile.
+            if let Some(policy) = self.policy_of(&record.value).await? {
+                return Ok(Found::Key(Key { record, policy }));
+            }
+        }
+        Err(KmsError::conflicting())
+    }
+
+    /// Moves the engine's clock forward, durably, does what fell due, and answers the clock's now.
+    ///
+    /// # Errors
+    /// `ValidationException` for a date past the year 9000; internal failures.
+    pub async fn advance_clock(&self, seconds: u64) -> Result<Timestamp, KmsError> {
+        let too_far = || texts::validation("advance_seconds leads past the year 9000.");
+        let step = i64::try_from(seconds).map_err(|_| too_far())?;
+        for _ in 0..ATTEMPTS {
+            let present =
+                read_offset(&*self.inner.store).await.map_err(|error| KmsError::internal(error.to_string()))?;
+            let offset =
+                present.map_or(0, |(record, _)| record.offset_seconds).checked_add(step).ok_or_else(too_far)?;
+            let now = self.inner.clock.now().as_second();
+            if now.saturating_add(step) > LAST_SECOND {
+                return Err(too_far());
+            }
+            let mut change = match present {
+                Some((_, mod_rev)) => change::Change::default().unchanged(rows::CLOCK.to_vec(), mod_rev),
+                None => change::Change::default().absent(rows::CLOCK.to_vec()),
+            };
+            change.put(rows::CLOCK.to_vec(), &ClockRecord { offset_seconds: offset })?;
+            match self.commit(change).await {
+                Ok(()) => {
+                    self.inner.clock.set_offset_seconds(offset);
+                    self.rotate_due().await?;
+                    return Ok(self.inner.clock.now());
+                }
+                Err(crate::store::CommitError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(KmsError::conflicting())
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    pub(super) fn aliases(&self) -> &Image<AliasRecord> {
+        &self.inner.aliases
+    }
+
+    fn root_key(&self) -> &RootKey {
+        &self.inner.root_key
+    }
+
+    fn materials(&self) -> &moka::sync::Cache<material::MaterialKey, Arc<BackingKey>> {
+        &self.inner.materials
+    }
+
+    fn clock_now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+}
+
+impl std::fmt::Debug for Kms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kms").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// How often reading and changing is tried anew where another writer came between.
+const ATTEMPTS: usize = 16;
+
+/// 9000-01-01T00:00:00Z, in seconds since 1970: no test clock goes past it.
+const LAST_SECOND: i64 = 221_845_392_000;
+
+/// A new store records the root key's id; any other must have been made under the same key.
+async fn hold_to_root_key(store: &dyn Store, root_key: &RootKey) -> Result<(), OpenError> {
+    for _ in 0..2 {
+        let found = store.snapshot().await?.get(rows::META).await?;
+        if let Some(found) = found {
+            let meta: MetaRecord =
+                decode(&found.value).map_err(|what| OpenError::Unreadable(format!("kms/meta: {what}")))?;
+            let given = root_key.id();
+            return if meta.root_key_id == given {
+                Ok(())
+            } else {
+                Err(OpenError::WrongRootKey { expected: meta.root_key_id, given })
+            };
+        }
+        let meta = encode(&MetaRecord { root_key_id: root_key.id() })
+            .map_err(|error| OpenError::Unreadable(error.to_string()))?;
+        let commit = crate::store::Commit {
+            id: uuid::Uuid::new_v4(),
+            preconditions: vec![Precondition::Absent(rows::META.to_vec())],
+            writes: vec![Write::Put(rows::META.to_vec(), meta)],
+        };
+        match store.commit(commit).await {
+            Ok(_) => return Ok(()),
+            Err(crate::store::CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(OpenError::Unreadable("kms/meta changes while it is read".to_owned()))
+}
+
+async fn read_offset(store: &dyn Store) -> Result<Option<(ClockRecord, u64)>, OpenError> {
+    let found = store.snapshot().await?.get(rows::CLOCK).await?;
+    found
+        .map(|found| {
+            decode(&found.value)
+                .map(|record| (record, found.mod_rev))
+                .map_err(|what| OpenError::Unreadable(format!("kms/clock: {what}")))
+        })
+        .transpose()
+}
+
+/// Whether an operation works in its key's state (the table of [`States`]).
+fn in_state(states: States, key: &Key) -> Result<(), KmsError> {
+    let arn = key.arn().as_str();
+    match (states, key.view().record.state) {
+        (States::Enabled, State::Disabled) => Err(texts::disabled(arn)),
+        (States::Enabled | States::NotPendingDeletion, State::PendingDeletion { .. }) => {
+            Err(texts::pending_deletion(arn))
+        }
+        (States::PendingDeletion, State::Enabled | State::Disabled) => Err(texts::not_pending_deletion(arn)),
+        _ => Ok(()),
+    }
+}
+
+/// The answer about a key.
+fn answer(key: &Key, body: Value) -> Answer {
+    let view = key.view();
+    Answer {
+        body: Some(body),
+        resources: vec![view.arn.clone()],
+        response_elements: Value::Null,
+        key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id.to_string(), created)),
+    }
+}
+
+/// The answer of a change to a key, which the audit shows by the key's ARN.
+fn changed_to(key: &Key, body: Option<Value>) -> Answer {
+    let mut answer = answer(key, Value::Null);
+    answer.body = body;
+    answer.response_elements = json!({"keyId": key.arn().as_str()});
+    answer
+}
+
+/// The empty answer of a change to a key.
+fn changed(key: &Key) -> Answer {
+    changed_to(key, None)
+}
+
+/// A date as AWS JSON has it: seconds since 1970 with milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
+fn seconds(milliseconds: i64) -> Value {
+    json!(milliseconds as f64 / 1000.0)
+}
+
+/// An operation met a target that resolving never gives it.
+fn astray() -> KmsError {
+    KmsError::internal("the operation and what was resolved for it do not belong together")
+}

@@ -1,0 +1,196 @@
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::change::Change;
+use super::page::{LONG, Window};
+use super::{DEFAULT_PERIOD_DAYS, Kms, changed, seconds};
+use crate::kms::Answer;
+use crate::kms::api::Kind;
+use crate::kms::error::{KmsError, texts};
+use crate::kms::operation::Page;
+use crate::kms::records::{EventRecord, KeyRecord, KeyView, RotationRecord, RotationType, Schedule, State, decode};
+use crate::kms::resolve::Key;
+use crate::kms::rows::{self, Due};
+
+/// On-demand rotations of a key, all its life (KMS Developer Guide, "Resource quotas").
+const MOST_ON_DEMAND: u32 = 25;
+
+impl Kms {
+    pub(super) async fn enable_key_rotation(
+        &self,
+        key: &Key,
+        period_days: Option<i64>,
+        now: i64,
+    ) -> Result<Answer, KmsError> {
+        let view = key.view();
+        let present = view.record.schedule;
+        // An omitted or equal period changes nothing, the next date included.
+        if present.is_some_and(|schedule| period_days.is_none_or(|days| days == schedule.period_days)) {
+            return Ok(changed(key));
+        }
+        let schedule = Schedule::starting(now, period_days.unwrap_or(DEFAULT_PERIOD_DAYS));
+        let mut change = Change::of(&key.record);
+        Self::move_date(view, Some(schedule.next), &mut change)?;
+        change.put_key(view, &KeyRecord { schedule: Some(schedule), ..view.record.clone() })?;
+        self.commit(change).await?;
+        Ok(changed(key))
+    }
+
+    pub(super) async fn disable_key_rotation(&self, key: &Key) -> Result<Answer, KmsError> {
+        let view = key.view();
+        if view.record.schedule.is_none() {
+            return Ok(changed(key));
+        }
+        let mut change = Change::of(&key.record);
+        Self::move_date(view, None, &mut change)?;
+        change.put_key(view, &KeyRecord { schedule: None, ..view.record.clone() })?;
+        self.commit(change).await?;
+        Ok(changed(key))
+    }
+
+    pub(super) fn key_rotation_status(key: &Key) -> Answer {
+        let (view, record) = (key.view(), &key.view().record);
+        let pending = matches!(record.state, State::PendingDeletion { .. });
+        let body = match record.schedule.filter(|_| !pending) {
+            Some(schedule) => json!({
+                "KeyId": view.arn.as_str(),
+                "KeyRotationEnabled": true,
+                "NextRotationDate": seconds(schedule.next),
+                "RotationPeriodInDays": schedule.period_days,
+            }),
+            None => json!({"KeyId": view.arn.as_str(), "KeyRotationEnabled": false}),
+        };
+        super::answer(key, body)
+    }
+
+    pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
+        let view = key.view();
+        if view.record.on_demand >= MOST_ON_DEMAND {
+            return Err(texts::limit(format!(
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: {}",
+                view.arn
+            )));
+        }
+        let mut change = Change::of(&key.record);
+        let mut record = view.record.clone();
+        self.rotate(view, &mut record, now, RotationType::OnDemand, &mut change)?;
+        change.put_key(view, &record)?;
+        self.commit(change).await?;
+        Ok(super::changed_to(key, Some(json!({"KeyId": view.arn.as_str()}))))
+    }
+
+    /// One rotation in a change: new material, the rotation's row, its event, and the record as it
+    /// will be. The caller moves the schedule and writes the record.
+    pub(super) fn rotate(
+        &self,
+        view: &KeyView,
+        record: &mut KeyRecord,
+        date: i64,
+        rotation_type: RotationType,
+        change: &mut Change,
+    ) -> Result<(), KmsError> {
+        let material = self.add_material(&view.name, date, change)?;
+        let previous = std::mem::replace(&mut record.material, material.clone());
+        let row = rows::rotation(&view.name, record.rotations);
+        change.put(row, &RotationRecord { date, rotation_type, material: material.clone() })?;
+        record.rotations += 1;
+        if rotation_type == RotationType::OnDemand {
+            record.on_demand += 1;
+        }
+        let details = json!({
+            "keyId": view.name.id.to_string(),
+            "keyOrigin": "AWS_KMS",
+            "rotationType": rotation_type.name(),
+            "previousKeyMaterialId": previous,
+            "currentKeyMaterialId": material,
+        });
+        Self::add_event(view, "RotateKey", date, details, change)
+    }
+
+    pub(super) fn add_event(
+        view: &KeyView,
+        name: &str,
+        time: i64,
+        details: Value,
+        change: &mut Change,
+    ) -> Result<(), KmsError> {
+        let event = EventRecord {
+            name: name.to_owned(),
+            time,
+            account: view.name.account,
+            region: view.name.region.clone(),
+            key: view.arn.clone(),
+            details,
+        };
+        change.put(rows::event(time, Uuid::new_v4()), &event)
+    }
+
+    /// Takes a key's date of rotation out of the index of dates, and puts a new one there.
+    pub(super) fn move_date(view: &KeyView, next: Option<i64>, change: &mut Change) -> Result<(), KmsError> {
+        if let Some(schedule) = view.record.schedule {
+            change.delete(rows::due(schedule.next, Due::Rotation, &view.name));
+        }
+        match next {
+            Some(date) => change.put(rows::due(date, Due::Rotation, &view.name), &()),
+            None => Ok(()),
+        }
+    }
+
+    /// Rotates now what fell due while the key could not rotate, and starts the schedule anew from
+    /// now, in the change that makes the key able again.
+    pub(super) fn make_up(
+        &self,
+        view: &KeyView,
+        record: &mut KeyRecord,
+        now: i64,
+        change: &mut Change,
+    ) -> Result<(), KmsError> {
+        if let Some(schedule) = record.schedule.filter(|schedule| schedule.next <= now) {
+            self.rotate(view, record, now, RotationType::Automatic, change)?;
+            record.schedule = Some(Schedule::starting(now, schedule.period_days));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn list_key_rotations(
+        &self,
+        key: &Key,
+        page: &Page,
+        all_material: bool,
+    ) -> Result<Answer, KmsError> {
+        let view = key.view();
+        let window = Window::read(Kind::ListKeyRotations, page, &LONG)?;
+        // Place 0 is the first material; rotation n has place n + 1.
+        let next = match &window.after {
+            None => u32::from(!all_material),
+            Some(bytes) => {
+                let place: [u8; 4] = bytes.as_slice().try_into().map_err(|_| texts::invalid_marker())?;
+                u32::from_be_bytes(place).checked_add(1).ok_or_else(texts::invalid_marker)?
+            }
+        };
+        let snapshot = self.store().snapshot().await?;
+        let mut entries: Vec<(u32, String, Option<RotationRecord>)> = Vec::new();
+        if next == 0 {
+            entries.push((0, view.record.first_material.clone(), None));
+        }
+        let prefix = rows::rotations(&view.name);
+        let range = rows::rotation(&view.name, next.saturating_sub(1))..rows::under(&prefix).end;
+        for (row, found) in snapshot.range(range, window.limit + 1).await? {
+            let number = row.get(prefix.len()..).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+            let record: RotationRecord = decode(&found.value).map_err(KmsError::internal)?;
+            let number = number.ok_or_else(|| KmsError::internal("a malformed row of a rotation"))?;
+            entries.push((number + 1, record.material.clone(), Some(record)));
+        }
+        let show = |(_, material, rotation): &(u32, String, Option<RotationRecord>)| {
+            let state = if *material == view.record.material { "CURRENT" } else { "NON_CURRENT" };
+            let mut entry = json!({"KeyId": view.arn.as_str(), "KeyMaterialId": material, "KeyMaterialState": state});
+            if let Some(rotation) = rotation {
+                entry["RotationDate"] = seconds(rotation.date);
+                entry["RotationType"] = json!(rotation.rotation_type.name());
+            }
+            entry
+        };
+        let body = window.answer("Rotations", entries, |(place, ..)| place.to_be_bytes().to_vec(), show);
+        Ok(super::answer(key, body))
+    }
+}

@@ -1,0 +1,28 @@
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::aws::{AccountId, Arn, Region};
+
+/// Something that the engine did of itself and that CloudTrail records as an `AwsServiceEvent`:
+/// a rotation, or the deletion of a key whose window ended. Written in the transaction of what it
+/// tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceEvent {
+    /// `eventID`: the same however often the event is read.
+    pub id: Uuid,
+    /// `eventName`: `RotateKey` or `DeleteKey`.
+    pub name: String,
+    /// When, by the engine's clock: a scheduled rotation's due date.
+    pub time: Timestamp,
+    /// Whose key.
+    pub account: AccountId,
+    /// Where.
+    pub region: Region,
+    /// The key.
+    pub key: Arn,
+    /// `serviceEventDetails`.
+    pub details: Value,
+    /// The row that it came from: what [`super::Kms::forget_events`] removes.
+    pub(super) row: Vec<u8>,
+}

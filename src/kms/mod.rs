@@ -1,0 +1,28 @@
+//! The key-rotation engine: the AWS KMS API over real key material.
+//!
+//! A request passes in three steps, each taking the value that the one before made:
+//! [`Operation::parse`] holds the body to the published model, [`Kms::resolve`] finds what it names
+//! and says which permissions it needs, [`Kms::execute`] does what the permit allows. What was
+//! resolved is what is executed: no alias or key is looked up twice, and a change commits only if
+//! what was read still holds.
+
+mod answer;
+mod api;
+mod ciphertext;
+mod engine;
+mod error;
+mod events;
+mod name;
+mod operation;
+mod records;
+mod resolve;
+mod rows;
+mod wire;
+
+pub use answer::Answer;
+pub use api::Kind;
+pub use engine::{Kms, OpenError, Settings};
+pub use error::KmsError;
+pub use events::ServiceEvent;
+pub use operation::Operation;
+pub use resolve::Resolved;

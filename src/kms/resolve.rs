@@ -1,0 +1,469 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::api::{KeyIds, Kind};
+use super::ciphertext::Ciphertext;
+use super::engine::Kms;
+use super::error::{KmsError, texts};
+use super::name::{AliasName, KeyName, Named, alias_name};
+use super::operation::{EncryptionContext, Input, Operation};
+use super::records::{AliasRecord, KeyView};
+use super::rows;
+use crate::authz::{AuthzRequest, Check, Resource, Subject};
+use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Region, Surroundings};
+use crate::cedar::CompiledDocument;
+use crate::store::Record;
+
+/// A request with everything that it names, looked up once.
+pub struct Resolved {
+    pub(super) operation: Operation,
+    pub(super) checks: Vec<Check>,
+    pub(super) target: Target,
+    pub(super) scene: Scene,
+}
+
+/// Where and when the request is made.
+#[derive(Clone)]
+pub(super) struct Scene {
+    pub(super) account: AccountId,
+    pub(super) region: Region,
+    pub(super) now: Timestamp,
+}
+
+/// What the request is about.
+pub(super) enum Target {
+    /// Nothing in particular.
+    Nothing,
+    /// A key that is about to be made.
+    New(KeyName),
+    Key(Found),
+    Alias {
+        name: AliasName,
+        /// The alias as it stands.
+        row: Option<Arc<Record<AliasRecord>>>,
+        /// The key that it stands for.
+        present: Option<Found>,
+        /// The key that it shall stand for.
+        new: Option<Found>,
+    },
+    ReEncrypt {
+        source: Found,
+        destination: Found,
+    },
+}
+
+/// A key that was looked up.
+#[derive(Clone)]
+pub(super) enum Found {
+    Key(Key),
+    /// There is none; what the caller is told if it may know.
+    Missing {
+        arn: Arn,
+        error: KmsError,
+    },
+}
+
+/// A key as it was read, with its policy.
+#[derive(Clone)]
+pub(super) struct Key {
+    pub(super) record: Arc<Record<KeyView>>,
+    pub(super) policy: Arc<CompiledDocument>,
+}
+
+impl Key {
+    pub(super) fn view(&self) -> &KeyView {
+        &self.record.value
+    }
+
+    pub(super) fn arn(&self) -> &Arn {
+        &self.record.value.arn
+    }
+}
+
+impl Found {
+    /// # Errors
+    /// `NotFoundException` for what is missing.
+    pub(super) fn key(&self) -> Result<&Key, KmsError> {
+        match self {
+            Self::Key(key) => Ok(key),
+            Self::Missing { error, .. } => Err(error.clone()),
+        }
+    }
+
+    fn is_same_key(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key(one), Self::Key(two)) => one.view().name == two.view().name,
+            _ => false,
+        }
+    }
+}
+
+impl Resolved {
+    /// The operation.
+    #[must_use]
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// The keys and aliases that the request names, for the audit: also of a request that is
+    /// denied.
+    #[must_use]
+    pub fn resources(&self) -> Vec<Arn> {
+        let mut arns: Vec<Arn> = Vec::new();
+        for check in &self.checks {
+            if let Resource::Key { arn, .. } | Resource::MissingKey { arn } | Resource::Alias { arn } =
+                &check.request.resource
+                && !arns.contains(arn)
+            {
+                arns.push(arn.clone());
+            }
+        }
+        arns
+    }
+}
+
+impl Subject for Resolved {
+    fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+}
+
+impl std::fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resolved")
+            .field("operation", &self.operation)
+            .field("resources", &self.resources())
+            .finish_non_exhaustive()
+    }
+}
+
+type Conditions = Vec<(Cow<'static, str>, ContextValue<'static>)>;
+
+/// Makes the checks of one request.
+struct Asking<'a> {
+    caller: &'a Arc<Caller>,
+    surroundings: &'a Arc<Surroundings>,
+    cross_account: bool,
+    through_ciphertext: bool,
+}
+
+impl Asking<'_> {
+    fn on(&self, action: &ActionName, resource: Resource, operation: Conditions) -> Check {
+        Check {
+            request: AuthzRequest {
+                caller: Arc::clone(self.caller),
+                action: action.clone(),
+                resource,
+                operation,
+                surroundings: Arc::clone(self.surroundings),
+            },
+            key_policy: None,
+            cross_account: self.cross_account,
+            through_ciphertext: self.through_ciphertext,
+        }
+    }
+
+    fn on_found(&self, action: &ActionName, found: &Found, operation: Conditions) -> Check {
+        match found {
+            Found::Key(key) => {
+                let resource = Resource::Key { arn: key.arn().clone(), attributes: Arc::clone(&key.view().attributes) };
+                Check { key_policy: Some(Arc::clone(&key.policy)), ..self.on(action, resource, operation) }
+            }
+            Found::Missing { arn, .. } => self.on(action, Resource::MissingKey { arn: arn.clone() }, operation),
+        }
+    }
+}
+
+impl Kms {
+    /// Finds what a request names, and which permissions it needs. A rotation or deletion of a
+    /// named key that is overdue is done first.
+    ///
+    /// # Errors
+    /// What AWS answers to a key id that names nothing; internal failures.
+    pub async fn resolve(
+        &self,
+        operation: Operation,
+        caller: &Arc<Caller>,
+        surroundings: &Arc<Surroundings>,
+    ) -> Result<Resolved, KmsError> {
+        operation.check_encryption_contexts(self.settings().encryption_context_max_bytes)?;
+        let facts = operation.kind.facts();
+        let scene = Scene { account: caller.account, region: surroundings.region.clone(), now: surroundings.now };
+        let asking = Asking { caller, surroundings, cross_account: facts.cross_account, through_ciphertext: false };
+        let action = &facts.action;
+        let (target, checks) = match &operation.input {
+            Input::List { key_id: None, .. } | Input::Random { .. } => {
+                (Target::Nothing, vec![asking.on(action, Resource::None, Vec::new())])
+            }
+            Input::CreateKey(create) => {
+                let name = KeyName { account: scene.account, region: scene.region.clone(), id: Uuid::new_v4() };
+                let mut conditions: Conditions = vec![
+                    ("kms:keyspec".into(), text("SYMMETRIC_DEFAULT")),
+                    ("kms:customermasterkeyspec".into(), text("SYMMETRIC_DEFAULT")),
+                    ("kms:keyusage".into(), text("ENCRYPT_DECRYPT")),
+                    ("kms:customermasterkeyusage".into(), text("ENCRYPT_DECRYPT")),
+                    ("kms:keyorigin".into(), text("AWS_KMS")),
+                    ("kms:multiregion".into(), ContextValue::Bool(false)),
+                ];
+                conditions.extend(create.bypass.map(bypass));
+                conditions.extend(tag_conditions(&create.tags));
+                let mut checks = vec![asking.on(action, Resource::None, conditions)];
+                // KMS API Reference, "CreateKey": tags need kms:TagResource in an IAM policy.
+                if !create.tags.is_empty() {
+                    let resource = Resource::MissingKey { arn: name.arn()? };
+                    checks.push(asking.on(&ActionName::of("kms:TagResource"), resource, tag_conditions(&create.tags)));
+                }
+                (Target::New(name), checks)
+            }
+            // ListAliases of one key: its permission is on no key.
+            Input::List { key_id: Some(id), .. } if operation.kind == Kind::ListAliases => {
+                let found = match self.named(id, facts.key_ids, &scene).await? {
+                    // Not across accounts: another account's key is as good as none.
+                    Found::Key(key) if key.view().name.account != scene.account => {
+                        let arn = key.view().name.arn()?;
+                        Found::Missing { error: texts::no_such_key(arn.as_str()), arn }
+                    }
+                    found => found,
+                };
+                (Target::Key(found), vec![asking.on(action, Resource::None, Vec::new())])
+            }
+            Input::Alias { alias_name: name, target } => {
+                self.resolve_alias(&asking, action, name, target.as_deref(), &scene).await?
+            }
+            Input::ReEncrypt(request) => {
+                let source = match &request.source_key_id {
+                    Some(id) => self.named(id, KeyIds::WithAliases, &scene).await?,
+                    None => self.of_ciphertext(&request.ciphertext, &scene).await?,
+                };
+                let destination = self.named(&request.destination_key_id, KeyIds::WithAliases, &scene).await?;
+                let same = source.is_same_key(&destination);
+                let conditions = |id: Option<&str>, context, algorithm: &Option<String>| {
+                    let mut all = cryptographic(id, context, algorithm.as_deref());
+                    all.push(("kms:reencryptonsamekey".into(), ContextValue::Bool(same)));
+                    all
+                };
+                let from = Asking { through_ciphertext: request.source_key_id.is_none(), ..asking }.on_found(
+                    &ActionName::of("kms:ReEncryptFrom"),
+                    &source,
+                    conditions(request.source_key_id.as_deref(), &request.source_context, &request.source_algorithm),
+                );
+                let to = Asking { caller, surroundings, cross_account: true, through_ciphertext: false }.on_found(
+                    &ActionName::of("kms:ReEncryptTo"),
+                    &destination,
+                    conditions(
+                        Some(&request.destination_key_id),
+                        &request.destination_context,
+                        &request.destination_algorithm,
+                    ),
+                );
+                (Target::ReEncrypt { source, destination }, vec![from, to])
+            }
+            Input::Decrypt { key_id: None, ciphertext, context, algorithm } => {
+                let found = self.of_ciphertext(ciphertext, &scene).await?;
+                let conditions = cryptographic(None, context, algorithm.as_deref());
+                let check = Asking { through_ciphertext: true, ..asking }.on_found(action, &found, conditions);
+                (Target::Key(found), vec![check])
+            }
+            input => {
+                let id = input.key_id().unwrap_or_default();
+                let found = self.named(id, facts.key_ids, &scene).await?;
+                let check = asking.on_found(action, &found, conditions_of(operation.kind, input));
+                (Target::Key(found), vec![check])
+            }
+        };
+        Ok(Resolved { operation, checks, target, scene })
+    }
+
+    async fn resolve_alias(
+        &self,
+        asking: &Asking<'_>,
+        action: &ActionName,
+        name: &str,
+        target: Option<&str>,
+        scene: &Scene,
+    ) -> Result<(Target, Vec<Check>), KmsError> {
+        let name = alias_name(name, scene.account, &scene.region)?;
+        let new = match target {
+            Some(id) if id.starts_with("alias/") || id.contains(":alias/") => {
+                return Err(texts::validation("Aliases must refer to keys. Not aliases"));
+            }
+            Some(id) => Some(self.named(id, KeyIds::KeysOnly, scene).await?),
+            None => None,
+        };
+        let row = self.alias(&name).await?;
+        let present = match &row {
+            Some(row) => Some(self.find(&name.key(row.value.target), scene.now).await?),
+            None => None,
+        };
+        let mut checks = vec![asking.on(action, Resource::Alias { arn: name.arn()? }, Vec::new())];
+        checks.extend(new.as_ref().map(|found| asking.on_found(action, found, Vec::new())));
+        // CreateAlias on a name that is taken: who may not create it shall not learn of its key.
+        if *action != ActionName::of("kms:CreateAlias")
+            && let Some(present) =
+                present.as_ref().filter(|present| !new.as_ref().is_some_and(|new| new.is_same_key(present)))
+        {
+            checks.push(asking.on_found(action, present, Vec::new()));
+        }
+        Ok((Target::Alias { name, row, present, new }, checks))
+    }
+
+    /// The key that a `KeyId` member names.
+    async fn named(&self, id: &str, accepted: KeyIds, scene: &Scene) -> Result<Found, KmsError> {
+        match Named::parse(id, scene.account, &scene.region, accepted)? {
+            Named::Key(name) => self.find(&name, scene.now).await,
+            Named::Nothing(arn) => Ok(Found::Missing { error: texts::no_such_key(arn.as_str()), arn }),
+            Named::Alias(alias) => {
+                if let Some(row) = self.alias(&alias).await? {
+                    return self.find(&alias.key(row.value.target), scene.now).await;
+                }
+                let arn = alias.arn()?;
+                let error = texts::no_such_alias(arn.as_str());
+                // An account learns of its own aliases; of another's, what its policies allow.
+                if alias.account == scene.account { Err(error) } else { Ok(Found::Missing { arn, error }) }
+            }
+        }
+    }
+
+    /// The key that a ciphertext names.
+    async fn of_ciphertext(&self, bytes: &[u8], scene: &Scene) -> Result<Found, KmsError> {
+        let ciphertext = Ciphertext::read(bytes)?;
+        let name = KeyName { account: ciphertext.account, region: scene.region.clone(), id: ciphertext.key };
+        self.find(&name, scene.now).await
+    }
+}
+
+impl AliasName {
+    /// The key of that id beside the alias.
+    fn key(&self, id: Uuid) -> KeyName {
+        KeyName { account: self.account, region: self.region.clone(), id }
+    }
+}
+
+impl Input {
+    fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Key { key_id }
+            | Self::GetKeyPolicy { key_id, .. }
+            | Self::PutKeyPolicy { key_id, .. }
+            | Self::ScheduleKeyDeletion { key_id, .. }
+            | Self::UpdateKeyDescription { key_id, .. }
+            | Self::Tag { key_id, .. }
+            | Self::Untag { key_id, .. }
+            | Self::EnableKeyRotation { key_id, .. }
+            | Self::Encrypt { key_id, .. }
+            | Self::DataKey { key_id, .. } => Some(key_id),
+            Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
+            Self::CreateKey(_) | Self::Alias { .. } | Self::ReEncrypt(_) | Self::Random { .. } => None,
+        }
+    }
+}
+
+/// The condition keys that an operation on one key gives (AWS service authorization reference,
+/// "Condition keys for AWS Key Management Service").
+fn conditions_of(kind: Kind, input: &Input) -> Conditions {
+    match input {
+        Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
+        Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
+        // Omitted in the request, the period authorises as the default.
+        Input::EnableKeyRotation { period_days, .. } => vec![(
+            "kms:rotationperiodindays".into(),
+            ContextValue::Number(period_days.unwrap_or(super::engine::DEFAULT_PERIOD_DAYS)),
+        )],
+        Input::ScheduleKeyDeletion { window_days, .. } => window_days
+            .map(|days| ("kms:schedulekeydeletionpendingwindowindays".into(), ContextValue::Number(days)))
+            .into_iter()
+            .collect(),
+        Input::Tag { tags, .. } => tag_conditions(tags),
+        Input::Untag { tag_keys, .. } => vec![(
+            "aws:tagkeys".into(),
+            ContextValue::Many(tag_keys.iter().map(|key| Cow::Owned(key.clone())).collect()),
+        )],
+        Input::Encrypt { key_id, context, algorithm, .. } => cryptographic(Some(key_id), context, algorithm.as_deref()),
+        Input::Decrypt { key_id, context, algorithm, .. } => {
+            cryptographic(key_id.as_deref(), context, algorithm.as_deref())
+        }
+        Input::DataKey { key_id, context, .. } => cryptographic(Some(key_id), context, None),
+        _ => Vec::new(),
+    }
+}
+
+fn cryptographic(key_id: Option<&str>, context: &EncryptionContext, algorithm: Option<&str>) -> Conditions {
+    let mut conditions = Vec::with_capacity(3 + context.0.len());
+    let algorithm = match algorithm {
+        None | Some("SYMMETRIC_DEFAULT") => text("SYMMETRIC_DEFAULT"),
+        Some(other) => ContextValue::Text(Cow::Owned(other.to_owned())),
+    };
+    conditions.push(("kms:encryptionalgorithm".into(), algorithm));
+    conditions.extend(request_alias(key_id));
+    if !context.0.is_empty() {
+        for (key, value) in &context.0 {
+            let name = format!("kms:encryptioncontext:{}", key.to_lowercase());
+            conditions.push((Cow::Owned(name), ContextValue::Text(Cow::Owned(value.clone()))));
+        }
+        let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
+        conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
+    }
+    conditions
+}
+
+/// `kms:RequestAlias`: the alias's name, whichever way the request spelled it.
+fn request_alias(key_id: Option<&str>) -> Option<(Cow<'static, str>, ContextValue<'static>)> {
+    let id = key_id?;
+    let name = if id.starts_with("alias/") {
+        id
+    } else {
+        id.strip_prefix("arn:")
+            .and_then(|arn| arn.splitn(5, ':').nth(4))
+            .filter(|resource| resource.starts_with("alias/"))?
+    };
+    Some(("kms:requestalias".into(), ContextValue::Text(Cow::Owned(name.to_owned()))))
+}
+
+fn tag_conditions(tags: &[(String, String)]) -> Conditions {
+    if tags.is_empty() {
+        return Vec::new();
+    }
+    let mut conditions: Conditions = tags
+        .iter()
+        .map(|(key, value)| {
+            (
+                Cow::Owned(format!("aws:requesttag/{}", key.to_lowercase())),
+                ContextValue::Text(Cow::Owned(value.clone())),
+            )
+        })
+        .collect();
+    let keys = tags.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
+    conditions.push(("aws:tagkeys".into(), ContextValue::Many(keys)));
+    conditions
+}
+
+fn bypass(flag: bool) -> (Cow<'static, str>, ContextValue<'static>) {
+    ("kms:bypasspolicylockoutsafetycheck".into(), ContextValue::Bool(flag))
+}
+
+fn text(value: &'static str) -> ContextValue<'static> {
+    ContextValue::Text(Cow::Borrowed(value))
+}
+
+impl Kms {
+    async fn alias(&self, name: &AliasName) -> Result<Option<Arc<Record<AliasRecord>>>, KmsError> {
+        Ok(self.aliases().get(&rows::alias(name)).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_alias_is_the_name_alone() {
+        let alias = |id| request_alias(Some(id)).map(|(_, value)| value.texts()[0].to_string());
+        assert_eq!(alias("alias/a"), Some("alias/a".to_owned()));
+        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:alias/a/b"), Some("alias/a/b".to_owned()));
+        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:key/x"), None);
+        assert_eq!(alias("1234abcd-12ab-34cd-56ef-1234567890ab"), None);
+    }
+}

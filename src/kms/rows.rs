@@ -1,0 +1,178 @@
+//! Where the engine's rows lie in the store: ordered keys, so that every question is a look-up
+//! or one range.
+//!
+//! ```text
+//! kms/meta                                              which root key sealed this data
+//! kms/clock                                             the test clock's offset
+//! kms/k/<account>/<region>/<key>                        the key's record
+//! kms/p/<account>/<region>/<key>/<sha256>               its policy's text, where it is not the default
+//! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
+//! kms/r/<account>/<region>/<key>/<be32 number>          its rotations
+//! kms/a/<account>/<region>/<alias name>                 aliases
+//! kms/n/<account>/<region>/<shard>                      how many keys, in shards
+//! kms/d/<be64 milliseconds>/<what>/<account>/<region>/<key>   what is due
+//! kms/e/<be64 milliseconds>/<event id>                  service events not yet in the audit log
+//! ```
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::name::{AliasName, KeyName, key_id};
+use crate::aws::{AccountId, Region};
+
+pub(super) const META: &[u8] = b"kms/meta";
+pub(super) const CLOCK: &[u8] = b"kms/clock";
+const DUE: &[u8] = b"kms/d/";
+const EVENTS: &[u8] = b"kms/e/";
+
+/// Shards of an account's count of keys in a region, so that creations seldom meet.
+pub(super) const COUNT_SHARDS: u8 = 16;
+
+fn of_key(kind: char, name: &KeyName) -> String {
+    use std::fmt::Write as _;
+    let mut row = String::with_capacity(160);
+    let _ = write!(row, "kms/{kind}/{}/{}/{}", name.account.as_str(), name.region.as_str(), name.id.as_hyphenated());
+    row
+}
+
+pub(super) fn key(name: &KeyName) -> Vec<u8> {
+    of_key('k', name).into_bytes()
+}
+
+pub(super) fn keys(account: AccountId, region: &Region) -> Vec<u8> {
+    format!("kms/k/{account}/{region}/").into_bytes()
+}
+
+pub(super) fn policy(name: &KeyName, hash: &str) -> Vec<u8> {
+    (of_key('p', name) + "/" + hash).into_bytes()
+}
+
+pub(super) fn material(name: &KeyName, id: &str) -> Vec<u8> {
+    (of_key('m', name) + "/" + id).into_bytes()
+}
+
+pub(super) fn materials(name: &KeyName) -> Vec<u8> {
+    (of_key('m', name) + "/").into_bytes()
+}
+
+pub(super) fn rotations(name: &KeyName) -> Vec<u8> {
+    (of_key('r', name) + "/").into_bytes()
+}
+
+pub(super) fn rotation(name: &KeyName, number: u32) -> Vec<u8> {
+    let mut row = rotations(name);
+    row.extend_from_slice(&number.to_be_bytes());
+    row
+}
+
+pub(super) fn alias(name: &AliasName) -> Vec<u8> {
+    format!("kms/a/{}/{}/{}", name.account, name.region, name.name).into_bytes()
+}
+
+pub(super) fn aliases(account: AccountId, region: &Region) -> Vec<u8> {
+    format!("kms/a/{account}/{region}/").into_bytes()
+}
+
+pub(super) fn counts(account: AccountId, region: &Region) -> Vec<u8> {
+    format!("kms/n/{account}/{region}/").into_bytes()
+}
+
+pub(super) fn count(name: &KeyName) -> Vec<u8> {
+    let shard = name.id.as_bytes()[0] % COUNT_SHARDS;
+    let mut row = counts(name.account, &name.region);
+    row.extend_from_slice(format!("{shard:02x}").as_bytes());
+    row
+}
+
+/// What falls due for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Rotation,
+    Deletion,
+}
+
+pub(super) fn due(when: i64, what: Due, name: &KeyName) -> Vec<u8> {
+    let mut row = DUE.to_vec();
+    row.extend_from_slice(&milliseconds(when));
+    row.extend_from_slice(if what == Due::Rotation { b"/rotation/" } else { b"/deletion/" });
+    row.extend_from_slice(format!("{}/{}/{}", name.account, name.region, name.id).as_bytes());
+    row
+}
+
+/// Everything due at `now` or before.
+pub(super) fn due_until(now: Timestamp) -> Range<Vec<u8>> {
+    let mut end = DUE.to_vec();
+    end.extend_from_slice(&milliseconds(now.as_millisecond().saturating_add(1)));
+    DUE.to_vec()..end
+}
+
+pub(super) fn all_due() -> Range<Vec<u8>> {
+    under(DUE)
+}
+
+/// What a row of the index of dates says.
+pub(super) fn read_due(row: &[u8]) -> Option<(i64, KeyName)> {
+    let rest = row.strip_prefix(DUE)?;
+    let (when, rest) = rest.split_at_checked(8)?;
+    let when = i64::try_from(u64::from_be_bytes(when.try_into().ok()?)).ok()?;
+    let mut parts = std::str::from_utf8(rest).ok()?.strip_prefix('/')?.split('/').skip(1);
+    let (account, region, id) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((when, KeyName { account: account.parse().ok()?, region: region.parse().ok()?, id: key_id(id)? }))
+}
+
+pub(super) fn event(when: i64, id: Uuid) -> Vec<u8> {
+    let mut row = EVENTS.to_vec();
+    row.extend_from_slice(&milliseconds(when));
+    row.push(b'/');
+    row.extend_from_slice(id.as_hyphenated().to_string().as_bytes());
+    row
+}
+
+pub(super) fn all_events() -> Range<Vec<u8>> {
+    under(EVENTS)
+}
+
+/// All rows that begin with a prefix.
+pub(super) fn under(prefix: &[u8]) -> Range<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    prefix.to_vec()..end
+}
+
+/// All rows that begin with a prefix and come after one of them.
+pub(super) fn under_after(prefix: &[u8], last: &[u8]) -> Range<Vec<u8>> {
+    let mut start = [prefix, last].concat();
+    start.push(0);
+    start..under(prefix).end
+}
+
+fn milliseconds(when: i64) -> [u8; 8] {
+    u64::try_from(when).unwrap_or(0).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_dates_sorts_by_date_and_reads_back() {
+        let name = KeyName {
+            account: "111122223333".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+            id: Uuid::from_u128(7),
+        };
+        let (early, late) = (due(1, Due::Rotation, &name), due(1 << 40, Due::Deletion, &name));
+        assert!(early < late);
+        assert_eq!(read_due(&late), Some((1 << 40, name.clone())));
+        let until = due_until(Timestamp::from_millisecond(1).unwrap());
+        assert!(until.contains(&early) && !until.contains(&due(2, Due::Rotation, &name)));
+        assert!(all_due().contains(&late));
+    }
+}

@@ -1,0 +1,91 @@
+use serde_json::{Value, json};
+
+use super::house::{House, text};
+
+#[tokio::test]
+async fn an_alias_moves_between_keys() {
+    let house = House::new().await;
+    let ((one, one_arn), (two, two_arn)) = (house.key().await, house.key().await);
+    house.ok("CreateAlias", json!({"AliasName": "alias/a", "TargetKeyId": one_arn})).await;
+    assert_eq!(house.ok("DescribeKey", json!({"KeyId": "alias/a"})).await["KeyMetadata"]["Arn"], json!(one_arn));
+    house.ok("UpdateAlias", json!({"AliasName": "alias/a", "TargetKeyId": two})).await;
+    let by_arn = json!({"KeyId": "arn:aws:kms:us-east-1:111122223333:alias/a"});
+    assert_eq!(house.ok("DescribeKey", by_arn).await["KeyMetadata"]["Arn"], json!(two_arn));
+    assert_eq!(house.ok("ListAliases", json!({"KeyId": one})).await["Aliases"], json!([]));
+    let listed = house.ok("ListAliases", json!({})).await;
+    let entry = &listed["Aliases"][0];
+    assert_eq!((&entry["AliasName"], &entry["TargetKeyId"]), (&json!("alias/a"), &json!(two)));
+    assert_eq!(house.ok("ListAliases", json!({"KeyId": two})).await, listed);
+    house.ok("DeleteAlias", json!({"AliasName": "alias/a"})).await;
+    assert_eq!(house.ok("ListAliases", json!({})).await["Aliases"], json!([]));
+    let (code, message) = house.fails("DescribeKey", json!({"KeyId": "alias/a"})).await;
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("NotFoundException", "Alias arn:aws:kms:us-east-1:111122223333:alias/a is not found.")
+    );
+}
+
+#[tokio::test]
+async fn a_bad_alias_is_refused_in_aws_words() {
+    let house = House::new().await;
+    let (id, _) = house.key().await;
+    house.ok("CreateAlias", json!({"AliasName": "alias/a", "TargetKeyId": id})).await;
+    let prefix = "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html";
+    for (operation, name, code, message) in [
+        ("CreateAlias", "a", "ValidationException", prefix),
+        ("UpdateAlias", "a", "ValidationException", prefix),
+        ("DeleteAlias", "a", "ValidationException", prefix),
+        ("CreateAlias", "alias/", "InvalidAliasNameException", ""),
+        ("CreateAlias", "alias/aws/x", "InvalidAliasNameException", ""),
+        (
+            "CreateAlias",
+            "alias/a",
+            "AlreadyExistsException",
+            "An alias with the name arn:aws:kms:us-east-1:111122223333:alias/a already exists",
+        ),
+        (
+            "UpdateAlias",
+            "alias/b",
+            "NotFoundException",
+            "Alias arn:aws:kms:us-east-1:111122223333:alias/b is not found.",
+        ),
+        (
+            "DeleteAlias",
+            "alias/b",
+            "NotFoundException",
+            "Alias arn:aws:kms:us-east-1:111122223333:alias/b is not found.",
+        ),
+    ] {
+        let mut body = json!({"AliasName": name});
+        if operation != "DeleteAlias" {
+            body["TargetKeyId"] = json!(id);
+        }
+        let (got, text) = house.fails(operation, body).await;
+        assert!(got == code && text.contains(message), "{operation} {name}: {got} {text}");
+    }
+    let (code, _) = house.fails("CreateAlias", json!({"AliasName": "alias/c", "TargetKeyId": "alias/a"})).await;
+    assert_eq!(code, "ValidationException");
+}
+
+#[tokio::test]
+async fn a_key_has_at_most_50_aliases() {
+    let house = House::new().await;
+    let (id, _) = house.key().await;
+    for n in 0..50 {
+        house.ok("CreateAlias", json!({"AliasName": format!("alias/{n:02}"), "TargetKeyId": id})).await;
+    }
+    assert_eq!(
+        house.fails("CreateAlias", json!({"AliasName": "alias/50", "TargetKeyId": id})).await.0,
+        "LimitExceededException"
+    );
+    for key in [Value::Null, json!(id)] {
+        let first = house.ok("ListAliases", json!({"KeyId": key, "Limit": 30})).await;
+        let rest = house.ok("ListAliases", json!({"KeyId": key, "Limit": 30, "Marker": first["NextMarker"]})).await;
+        let names: Vec<String> = [&first, &rest]
+            .iter()
+            .flat_map(|page| page["Aliases"].as_array().unwrap())
+            .map(|alias| text(&alias["AliasName"]))
+            .collect();
+        assert_eq!(names, (0..50).map(|n| format!("alias/{n:02}")).collect::<Vec<_>>());
+    }
+}

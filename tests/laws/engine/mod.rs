@@ -1,0 +1,9 @@
+//! The engine, asked as the gateway asks it.
+#![allow(clippy::cast_precision_loss, reason = "dates of this era are exact in a double")]
+
+mod aliases;
+mod cryptography;
+mod house;
+mod keys;
+mod rotation;
+mod states;
