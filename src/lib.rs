@@ -3,6 +3,7 @@
 //! `docs/architecture.md` draws the house: the straight line of a request through these rooms,
 //! and which room may use which. A test holds the modules to it.
 
+pub mod audit;
 pub mod authz;
 pub mod aws;
 pub mod cedar;
