@@ -1,3 +1,5 @@
 //! The `keystile` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    keystile::cli::run()
+}

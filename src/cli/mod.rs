@@ -1,0 +1,44 @@
+//! The command line: one file for each command.
+
+mod access_key;
+mod audit;
+mod raw_request;
+mod serve;
+mod translate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// An authorization gateway that speaks AWS: it verifies SigV4, decides with KMS key policies
+/// and IAM policies, and rotates real keys.
+#[derive(Debug, Parser)]
+#[command(name = "keystile", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    /// Make access keys.
+    AccessKey(access_key::AccessKey),
+    Audit(audit::Audit),
+    Translate(translate::Args),
+    Verify(verify::Args),
+}
+
+/// Runs the command line. Exit status: 0 yes; 1 a check or decision says no; 2 usage or
+/// unreadable input.
+#[must_use]
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::AccessKey(command) => access_key::run(&command),
+        Command::Audit(command) => command.run(),
+        Command::Translate(args) => translate::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    }
+}

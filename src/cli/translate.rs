@@ -1,0 +1,167 @@
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::cedar::{CompileError, CompiledDocument, Translation};
+use crate::iam::{DocumentKind, ParseErrorKind};
+
+/// Prints the Cedar that a policy becomes
+///
+/// One Cedar policy for each statement (several where a Principal list mixes kinds), then the
+/// table of atoms: the truth values that Cedar cannot compute and reads from the context.
+///
+/// Example: keystile translate rotation.json --schema
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policy in AWS JSON; `-` reads standard input
+    policy: PathBuf,
+    /// Print the Cedar schema that the policies validate under
+    #[arg(long)]
+    schema: bool,
+    /// What the policy is attached to; by default `key` where statements have Principal elements,
+    /// `identity` elsewhere
+    #[arg(long = "type", value_enum)]
+    kind: Option<Kind>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kind {
+    Key,
+    Identity,
+    Boundary,
+    Session,
+    Scp,
+    Rcp,
+    Resource,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+const SAYS_NO: u8 = 1;
+const UNREADABLE: u8 = 2;
+
+/// Exit status: 0 translated; 1 a statement can't be translated; 2 unreadable input.
+pub(super) fn run(args: &Args) -> ExitCode {
+    let text = match read(&args.policy) {
+        Ok(text) => text,
+        Err(error) => return fail(UNREADABLE, &format!("{}: {error}", args.policy.display())),
+    };
+    let kind = match args.kind {
+        None if has_principals(&text) => DocumentKind::KeyPolicy,
+        None | Some(Kind::Identity) => DocumentKind::IdentityPolicy,
+        Some(Kind::Key) => DocumentKind::KeyPolicy,
+        Some(Kind::Boundary) => DocumentKind::PermissionsBoundary,
+        Some(Kind::Session) => DocumentKind::SessionPolicy,
+        Some(Kind::Scp | Kind::Rcp | Kind::Resource) => {
+            return fail(
+                UNREADABLE,
+                "--type: control policies and other services' resource policies are not supported yet",
+            );
+        }
+    };
+    match CompiledDocument::translate(kind, &text) {
+        Ok(translation) => print(args, &translation),
+        Err(error) => fail(status(&error), &format!("{}: {}", args.policy.display(), place(&error))),
+    }
+}
+
+/// A text that is no policy at all is unreadable; a policy with something that can't be
+/// translated is a no.
+fn status(error: &CompileError) -> u8 {
+    match error.parse.as_ref().map(|error| error.kind) {
+        Some(ParseErrorKind::Syntax | ParseErrorKind::Depth | ParseErrorKind::TooLarge) => UNREADABLE,
+        _ => SAYS_NO,
+    }
+}
+
+fn place(error: &CompileError) -> String {
+    match (error.line, &error.parse) {
+        (Some(line), None) => format!("line {line}: {error}"),
+        _ => error.to_string(),
+    }
+}
+
+fn print(args: &Args, translation: &Translation) -> ExitCode {
+    for warning in &translation.warnings {
+        eprintln!("warning: {warning}");
+    }
+    for statement in &translation.without_effect {
+        eprintln!("warning: Statement[{statement}] has no effect and becomes no policy");
+    }
+    let text = match args.format {
+        Format::Text => as_text(translation, args.schema),
+        Format::Json => as_json(translation, args.schema),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(UNREADABLE, &format!("standard output: {error}")),
+    }
+}
+
+fn as_text(translation: &Translation, schema: bool) -> String {
+    if schema {
+        return translation.schema.clone();
+    }
+    let mut text = translation.policies.clone();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    if !translation.atoms.is_empty() {
+        text.push_str("\n// Atoms, computed for each request:\n");
+        for atom in &translation.atoms {
+            text.extend(["// ", &atom.to_string(), "\n"]);
+        }
+    }
+    text
+}
+
+fn as_json(translation: &Translation, schema: bool) -> String {
+    let atoms: serde_json::Map<String, serde_json::Value> = translation
+        .atoms
+        .iter()
+        .map(|atom| {
+            let text = atom.to_string();
+            let definition = text.split_once(" := ").map_or(text.as_str(), |(_, definition)| definition);
+            (atom.name().to_owned(), definition.into())
+        })
+        .collect();
+    let mut object = serde_json::json!({ "policies": translation.policies, "atoms": atoms });
+    if schema {
+        object["schema"] = translation.schema.clone().into();
+    }
+    format!("{object}\n")
+}
+
+/// Whether a statement names principals; false also for what is no policy, which the parser then
+/// tells of.
+fn has_principals(text: &str) -> bool {
+    let document: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let names =
+        |statement: &serde_json::Value| statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some();
+    match document.get("Statement") {
+        Some(serde_json::Value::Array(statements)) => statements.iter().any(names),
+        Some(statement) => names(statement),
+        None => false,
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+}
+
+fn fail(status: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::respond::Answer;
+use super::state::State;
+use super::{body, scheduler};
+use crate::aws::Clock;
+
+/// Longest body of `POST /clock`, in bytes.
+const MAX_BODY_BYTES: usize = 4096;
+
+/// The farthest that one call moves the clock: a thousand years.
+const MAX_ADVANCE_SECONDS: u64 = 1000 * 366 * 86_400;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// One request of the admin listener.
+pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Answer {
+    let looks = request.method() == Method::GET || request.method() == Method::HEAD;
+    match (request.uri().path(), looks) {
+        ("/healthz", true) => answer(StatusCode::OK, TEXT, "ok\n"),
+        ("/readyz", true) if state.draining.load(Ordering::Acquire) => {
+            answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "draining\n")
+        }
+        ("/readyz", true) => answer(StatusCode::OK, TEXT, "ready\n"),
+        ("/metrics", true) => match state.telemetry.encode() {
+            Ok(text) => answer(StatusCode::OK, OPEN_METRICS, text),
+            Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        },
+        ("/healthz" | "/readyz" | "/metrics", false) => wrong_method("GET, HEAD"),
+        ("/clock", _) if state.test_clock => {
+            if request.method() == Method::POST {
+                advance_clock(&state, request).await
+            } else {
+                wrong_method("POST")
+            }
+        }
+        _ => answer(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u64,
+}
+
+/// Moves the engine's clock, and answers once everything that fell due is done and recorded.
+async fn advance_clock(state: &State, request: Request<Incoming>) -> Answer {
+    let within = state.live.load().limits.body_timeout;
+    let Ok(body) = body::read(request.into_body(), MAX_BODY_BYTES, within).await else {
+        return failed(StatusCode::BAD_REQUEST, "the body is too long, incomplete or too slow");
+    };
+    let advance: Advance = match serde_json::from_slice(&body) {
+        // serde would take a list for the object.
+        Ok(advance) if body.trim_ascii_start().starts_with(b"{") => advance,
+        Ok(_) => return failed(StatusCode::BAD_REQUEST, "give {\"advance_seconds\": N}, N >= 0: it is no object"),
+        Err(error) => {
+            return failed(StatusCode::BAD_REQUEST, &format!("give {{\"advance_seconds\": N}}, N >= 0: {error}"));
+        }
+    };
+    if advance.advance_seconds > MAX_ADVANCE_SECONDS {
+        return failed(StatusCode::BAD_REQUEST, &format!("advance_seconds may be {MAX_ADVANCE_SECONDS} at most"));
+    }
+    if let Err(error) = state.kms.advance_clock(advance.advance_seconds).await {
+        if !error.is_internal() {
+            return failed(StatusCode::BAD_REQUEST, error.message().unwrap_or("the clock cannot be moved that far"));
+        }
+        tracing::error!(%error, "the clock was not moved");
+        return failed(StatusCode::INTERNAL_SERVER_ERROR, "the clock was not moved");
+    }
+    if let Err(error) = scheduler::pass(state).await {
+        tracing::error!(%error, "the clock was moved, and due rotations could not be done or recorded");
+        return failed(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the clock was moved, but not every due rotation is done and recorded",
+        );
+    }
+    answer(StatusCode::OK, JSON, json!({"now": state.engine_clock.now().to_string()}).to_string())
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+fn failed(status: StatusCode, why: &str) -> Answer {
+    answer(status, JSON, json!({"error": why}).to_string())
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}

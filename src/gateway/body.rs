@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It is longer than the limit.
+    TooLarge,
+    /// It took too long.
+    TimedOut,
+    /// The client went away, or its framing is broken.
+    Broken,
+}
+
+/// Reads all of a body within a time and a number of bytes. Trailers are dropped.
+pub(super) async fn read(body: Incoming, limit: usize, within: Duration) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    tokio::time::timeout(within, collect(body, limit)).await.unwrap_or(Err(BodyError::TimedOut))
+}
+
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    // Most bodies come in one piece, which is then used as it is.
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        if first.len().max(whole.len()) + data.len() > limit {
+            return Err(BodyError::TooLarge);
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+        } else {
+            if whole.is_empty() {
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&data);
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}

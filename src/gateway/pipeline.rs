@@ -1,0 +1,397 @@
+//! The straight line of a request: each step takes what the one before made.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{REFERER, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, StatusCode};
+use hyper::body::Incoming;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::admission::{Rejection, admit};
+use super::body::{self, BodyError};
+use super::form::Form;
+use super::respond::{Answer, Failure, bare, with};
+use super::state::{Live, State};
+use super::telemetry::{Outcome, Stage, Stopwatch};
+use super::{dispatch, plain_json, request_id};
+use crate::audit::{ApiCall, Identity as AuditIdentity, Record};
+use crate::authz::{Decision, Resource, Subject};
+use crate::aws::{Arn, Clock, Region, Surroundings};
+use crate::identity::Identity;
+use crate::kms::{self, KmsError, Operation};
+use crate::sigv4::{Received, Refusal, RefusalKind, Times, claimed_scope};
+
+/// How often a request is decided and executed anew because what it read changed meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// One request of the gateway's listener, from its head to its answer.
+pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let request_id = request_id::next();
+    let span = tracing::debug_span!("request", %request_id, %peer);
+    line(state, peer, request, request_id).instrument(span).await
+}
+
+async fn line(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>, request_id: Uuid) -> Answer {
+    let mut stopwatch = state.telemetry.stopwatch();
+    let live = state.live.load_full();
+    let (parts, body) = request.into_parts();
+    let form = Form::of(&parts.headers);
+    let limit = live.max_body_bytes();
+    if let Err(rejection) = admit(&parts, limit) {
+        return rejected(&state, rejection, form, request_id);
+    }
+    let body = match body::read(body, limit, live.limits.body_timeout).await {
+        Ok(body) => body,
+        Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
+    };
+    stopwatch.lap(Stage::Body);
+
+    let received = Received {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &parts.headers,
+        body: &body,
+    };
+    let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
+    let verified = live.verifier.verify(&state.profile, &received, live.directory.as_ref(), times);
+    stopwatch.lap(Stage::Verify);
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(refusal) => return unauthenticated(&state, &refusal, &parts, form, peer, request_id),
+    };
+
+    let surroundings = Surroundings {
+        source_ip: Some(peer.ip().to_canonical()),
+        user_agent: text(&parts.headers, &USER_AGENT),
+        referer: text(&parts.headers, &REFERER),
+        secure_transport: false,
+        region: verified.region().clone(),
+        now: times.session,
+    };
+    let call = Call {
+        identity: Arc::clone(verified.identity()),
+        surroundings: Arc::new(surroundings),
+        form: form.unwrap_or(Form::AwsJson),
+        request_id,
+        body,
+        live,
+        state,
+    };
+    let operation = match dispatch::operation(&parts, form) {
+        Ok(name) => Operation::parse(name, &call.body).map_err(|error| (known(name), call.failure(&error))),
+        Err(failure) => Err((None, failure)),
+    };
+    drop(verified);
+    match operation {
+        Ok(operation) => call.perform(operation).await,
+        Err((name, failure)) => {
+            let mut report = Report { operation: name, ..Report::default() };
+            report.read_only = true;
+            call.finish(&report, Err(failure)).await
+        }
+    }
+}
+
+impl Rejection {
+    fn of_body(error: BodyError, limit: usize) -> Self {
+        match error {
+            BodyError::TooLarge => Self::Aws(Failure::too_large(limit)),
+            BodyError::TimedOut => Self::Bare(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+            BodyError::Broken => Self::Bare(StatusCode::BAD_REQUEST, "the body is incomplete or its framing is broken"),
+        }
+    }
+}
+
+/// Not a request that is served here; nobody claims to have called an API, so nothing is audited.
+fn rejected(state: &State, rejection: Rejection, form: Option<Form>, request_id: Uuid) -> Answer {
+    state.telemetry.rejected.inc();
+    tracing::debug!(?rejection, "rejected");
+    match rejection {
+        Rejection::Bare(status, why) => bare(status, request_id, why),
+        Rejection::Aws(failure) => failure.answer(form.unwrap_or(Form::AwsJson), request_id),
+    }
+}
+
+/// A request that nobody could be shown to have signed.
+fn unauthenticated(
+    state: &State,
+    refusal: &Refusal,
+    parts: &Parts,
+    form: Option<Form>,
+    peer: SocketAddr,
+    request_id: Uuid,
+) -> Answer {
+    let operation = dispatch::operation(parts, form).ok().and_then(known);
+    state.telemetry.request(operation, Outcome::unauthenticated);
+    tracing::debug!(code = refusal.code(), "refused");
+    if refusal.kind() == RefusalKind::BadRequest {
+        return bare(StatusCode::BAD_REQUEST, request_id, refusal.message());
+    }
+    let claimed = claimed_scope(&parts.headers);
+    let mut id = Uuid::encode_buffer();
+    let recorded = state.audit.append(&Record::ApiCall(ApiCall {
+        time: state.clock.now(),
+        request_id: request_id.hyphenated().encode_lower(&mut id),
+        event_id: request_id::next(),
+        identity: AuditIdentity::Unverified { access_key_id: claimed.as_ref().map(|scope| scope.access_key_id) },
+        operation,
+        read_only: true,
+        region: claimed
+            .as_ref()
+            .map(|scope| scope.region)
+            .filter(|region| region.parse::<Region>().is_ok())
+            .unwrap_or_default(),
+        source_ip: Some(peer.ip().to_canonical()),
+        user_agent: text(&parts.headers, &USER_AGENT).as_deref(),
+        parameters: None,
+        response: None,
+        error: Some((refusal.code(), Some(refusal.message()))),
+        resources: &[],
+        decisions: &[],
+    }));
+    let failure = match recorded {
+        Err(error) => unrecorded(&error, request_id),
+        Ok(()) if refusal.kind() == RefusalKind::Unavailable => Failure::unavailable(refusal.message().to_owned()),
+        Ok(()) => Failure::client(refusal.code(), refusal.message().to_owned()),
+    };
+    failure.answer(form.unwrap_or(Form::AwsJson), request_id)
+}
+
+fn unrecorded(error: &crate::audit::AuditError, request_id: Uuid) -> Failure {
+    // The log itself tells once when it can't be written; a line for each request could fill a disk.
+    tracing::debug!(%error, %request_id, "a request was refused because it cannot be recorded");
+    Failure::unrecorded()
+}
+
+/// The name in the program's own text, where KMS has the operation.
+fn known(name: &str) -> Option<&'static str> {
+    super::telemetry::operation_name(name)
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
+}
+
+/// A verified request.
+struct Call {
+    state: Arc<State>,
+    live: Arc<Live>,
+    identity: Arc<Identity>,
+    surroundings: Arc<Surroundings>,
+    form: Form,
+    request_id: Uuid,
+    body: Bytes,
+}
+
+/// What the audit is told of a call beside its outcome.
+#[derive(Default)]
+struct Report {
+    operation: Option<&'static str>,
+    read_only: bool,
+    parameters: Option<serde_json::Value>,
+    resources: Vec<Arn>,
+    decisions: Vec<Arc<Decision>>,
+}
+
+impl Call {
+    async fn perform(self, operation: Operation) -> Answer {
+        let (form, request_id, limit) = (self.form, self.request_id, self.live.limits.request_timeout);
+        let name = operation.name();
+        let answered = if operation.is_mutation() {
+            // A client that breaks off must not stop a mutation between its commit and its record.
+            let task = tokio::spawn(self.execute(operation).in_current_span());
+            tokio::time::timeout(limit, task).await.map(|joined| {
+                joined.unwrap_or_else(|error| {
+                    tracing::error!(%error, %request_id, "a request failed");
+                    Failure::internal().answer(form, request_id)
+                })
+            })
+        } else {
+            tokio::time::timeout(limit, self.execute(operation)).await
+        };
+        answered.unwrap_or_else(|_| {
+            tracing::error!(%request_id, operation = name, "a request took too long");
+            Failure::unavailable("The request was not answered in time.").answer(form, request_id)
+        })
+    }
+
+    async fn execute(self, operation: Operation) -> Answer {
+        let mut report = Report {
+            operation: Some(operation.name()),
+            read_only: !operation.is_mutation(),
+            parameters: Some(operation.audit_parameters()).filter(|parameters| !parameters.is_null()),
+            ..Report::default()
+        };
+        let mut operation = operation;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(operation, &mut report).await {
+                Err(Attempt::Conflict) => {}
+                Err(Attempt::Failed(failure)) => return self.finish(&report, Err(failure)).await,
+                Ok(answer) => return self.finish(&report, Ok(answer)).await,
+            }
+            // The same text makes the same operation.
+            operation = match Operation::parse(report.operation.unwrap_or_default(), &self.body) {
+                Ok(operation) => operation,
+                Err(error) => return self.finish(&report, Err(self.failure(&error))).await,
+            };
+        }
+        let outcome = match self.attempt(operation, &mut report).await {
+            Ok(answer) => Ok(answer),
+            Err(Attempt::Failed(failure)) => Err(failure),
+            // Trying again helps, and SDKs do so on this code.
+            Err(Attempt::Conflict) => Err(Failure::client(
+                "ThrottlingException",
+                "The request competes with too many others for the same key.",
+            )),
+        };
+        self.finish(&report, outcome).await
+    }
+
+    /// Resolves, decides and executes, once.
+    async fn attempt(&self, operation: Operation, report: &mut Report) -> Result<kms::Answer, Attempt> {
+        let state = &*self.state;
+        let mut stopwatch = state.telemetry.stopwatch();
+        let resolved = state.kms.resolve(operation, &self.identity.caller, &self.surroundings).await;
+        stopwatch.lap(Stage::Resolve);
+        let resolved = resolved.map_err(|error| self.attempt_failure(&error))?;
+        report.resources = resources(&resolved);
+        let permit = state.authorizer.authorize(resolved, &self.identity.policies);
+        stopwatch.lap(Stage::Authorize);
+        let permit = permit.map_err(|denial| {
+            let message = denial.decision.message.clone().unwrap_or_default();
+            report.decisions = vec![denial.decision];
+            Attempt::Failed(Failure::client("AccessDeniedException", message))
+        })?;
+        report.decisions = permit.decisions().to_vec();
+        if !report.read_only
+            && let Err(error) = state.audit.check_writable()
+        {
+            return Err(Attempt::Failed(unrecorded(&error, self.request_id)));
+        }
+        let answer = state.kms.execute(permit, self.live.directory.as_ref()).await;
+        stopwatch.lap(Stage::Execute);
+        answer.map_err(|error| self.attempt_failure(&error))
+    }
+
+    fn attempt_failure(&self, error: &KmsError) -> Attempt {
+        if error.is_conflict() { Attempt::Conflict } else { Attempt::Failed(self.failure(error)) }
+    }
+
+    fn failure(&self, error: &KmsError) -> Failure {
+        if let Some(cause) = error.internal_text() {
+            tracing::error!(cause, request_id = %self.request_id, "the engine failed");
+        }
+        Failure {
+            code: error.code(),
+            message: error.message().map(|message| message.to_owned().into()),
+            status: if error.is_internal() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST },
+        }
+    }
+
+    /// Records the outcome and, if it could be recorded, answers it.
+    async fn finish(&self, report: &Report, outcome: Result<kms::Answer, Failure>) -> Answer {
+        let state = &*self.state;
+        let mut stopwatch: Stopwatch<'_> = state.telemetry.stopwatch();
+        let recorded = self.record(report, outcome.as_ref()).await;
+        stopwatch.lap(Stage::Audit);
+        let outcome = match recorded {
+            Ok(()) => outcome,
+            Err(error) => Err(unrecorded(&error, self.request_id)),
+        };
+        let counted = match &outcome {
+            Ok(_) => Outcome::ok,
+            Err(failure) if failure.status.is_server_error() => Outcome::server_error,
+            Err(failure) if failure.code == "AccessDeniedException" => Outcome::denied,
+            Err(_) => Outcome::client_error,
+        };
+        state.telemetry.request(report.operation, counted);
+        tracing::debug!(operation = report.operation, outcome = ?counted, "answered");
+        match outcome {
+            Err(failure) => failure.answer(self.form, self.request_id),
+            Ok(answer) => {
+                let body = match self.form {
+                    Form::AwsJson => answer.body.as_ref().map(serde_json::to_vec).transpose(),
+                    Form::PlainJson => {
+                        let key = answer
+                            .key
+                            .as_ref()
+                            .map(|(id, created_at)| plain_json::Key { id: id.clone(), created_at: Some(*created_at) });
+                        Ok(Some(plain_json::success(answer.body.as_ref(), key.as_ref())))
+                    }
+                };
+                match body {
+                    Ok(body) => with(StatusCode::OK, self.form, self.request_id, body.unwrap_or_default()),
+                    Err(error) => {
+                        tracing::error!(%error, request_id = %self.request_id, "an answer could not be serialised");
+                        Failure::internal().answer(self.form, self.request_id)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        report: &Report,
+        outcome: Result<&kms::Answer, &Failure>,
+    ) -> Result<(), crate::audit::AuditError> {
+        let state = &*self.state;
+        let mut id = Uuid::encode_buffer();
+        let answer = outcome.ok();
+        let decisions: Vec<&Decision> = report.decisions.iter().map(AsRef::as_ref).collect();
+        let resources = match answer {
+            Some(answer) if !answer.resources.is_empty() => &answer.resources,
+            _ => &report.resources,
+        };
+        let record = Record::ApiCall(ApiCall {
+            time: state.clock.now(),
+            request_id: self.request_id.hyphenated().encode_lower(&mut id),
+            event_id: request_id::next(),
+            identity: AuditIdentity::Verified(&self.identity.caller),
+            operation: report.operation,
+            read_only: report.read_only,
+            region: self.surroundings.region.as_str(),
+            source_ip: self.surroundings.source_ip,
+            user_agent: self.surroundings.user_agent.as_deref(),
+            parameters: report.parameters.as_ref(),
+            response: answer.map(|answer| &answer.response_elements).filter(|elements| !elements.is_null()),
+            error: outcome.err().map(|failure| (failure.code, failure.message.as_deref())),
+            resources,
+            decisions: &decisions,
+        });
+        if report.read_only || answer.is_none() {
+            return state.audit.append(&record);
+        }
+        let durable = state.audit.append_durably(&record)?;
+        drop(decisions);
+        durable.await
+    }
+}
+
+/// Why an attempt did not come to an answer.
+enum Attempt {
+    /// Something that it read changed meanwhile.
+    Conflict,
+    /// It was refused, or it failed.
+    Failed(Failure),
+}
+
+fn resources(resolved: &impl Subject) -> Vec<Arn> {
+    let mut arns: Vec<Arn> = Vec::with_capacity(resolved.checks().len());
+    for check in resolved.checks() {
+        match &check.request.resource {
+            Resource::Key { arn, .. } | Resource::MissingKey { arn } | Resource::Alias { arn }
+                if !arns.contains(arn) =>
+            {
+                arns.push(arn.clone());
+            }
+            _ => {}
+        }
+    }
+    arns
+}

@@ -1,0 +1,47 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::state::{Live, State};
+use crate::cedar::Documents;
+use crate::config::{Config, ConfigError, Overrides, load_directory};
+
+/// Reads the configuration anew and puts it in the old one's place: all of it, or nothing.
+pub(super) struct Reloader {
+    pub(super) file: Option<PathBuf>,
+    pub(super) overrides: Overrides,
+    pub(super) documents: Arc<Documents>,
+    /// The configuration in force.
+    pub(super) current: Mutex<Config>,
+}
+
+impl Reloader {
+    /// Reloads, reads files and compiles policies: not for an async thread.
+    pub(super) fn reload(&self, state: &State) {
+        match self.prepare() {
+            Ok((config, live)) => {
+                state.limits.send_replace(config.limits);
+                state.live.store(Arc::new(live));
+                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
+                state.telemetry.reloads.inc();
+                tracing::info!("reloaded");
+            }
+            Err(error) => {
+                state.telemetry.failed_reloads.inc();
+                tracing::error!(%error, "not reloaded: the configuration in force stays");
+            }
+        }
+    }
+
+    fn prepare(&self) -> Result<(Config, Live), ConfigError> {
+        let config = Config::load(self.file.as_deref(), &self.overrides)?;
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
+        let directory = load_directory(&config, &self.documents)?;
+        let live = Live::new(&config, directory).map_err(|error| ConfigError {
+            file: self.file.as_ref().map(|file| file.display().to_string()),
+            place: None,
+            member: "signature.max_skew_seconds".to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok((config, live))
+    }
+}

@@ -1,0 +1,342 @@
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use data_encoding::BASE64;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use zeroize::Zeroizing;
+
+use super::reload::Reloader;
+use super::server::Server;
+use super::state::{Live, State};
+use super::telemetry::{Reading, Readings, Telemetry, init_logging};
+use super::{admin, pipeline, scheduler};
+use crate::audit::{self, AuditError, AuditLog};
+use crate::authz::{self, Authorizer};
+use crate::aws::{Clock, OffsetClock, SystemClock};
+use crate::cedar::Documents;
+use crate::config::{Config, ConfigError, DataDir, Overrides, load_directory, prepare_data_dir};
+use crate::kms::{self, Kms};
+use crate::seal::{RootKey, SealError};
+use crate::sigv4::{InvalidSkew, Profile};
+use crate::store::{self, RedbSettings, RedbStore};
+
+/// How `serve` was called.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// The flags that beat the file.
+    pub overrides: Overrides,
+}
+
+/// Why the server did not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Something in the configuration, or in a file that it names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The signature settings are out of range.
+    #[error(transparent)]
+    Skew(#[from] InvalidSkew),
+    /// The root key is malformed.
+    #[error("the root key: {0}")]
+    RootKey(#[from] SealError),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The engine does not open.
+    #[error(transparent)]
+    Engine(#[from] kms::OpenError),
+    /// The audit log does not open.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A listener can't be had.
+    #[error("cannot listen on {address} ({member}): {error}")]
+    Listen {
+        /// The configuration's member.
+        member: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The system refused a thread, a signal handler or standard output.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Signal 25, "file size limit exceeded": handled, so that a write past the limit is an error of
+/// that write and not the end of the process.
+const SIGXFSZ: i32 = 25;
+
+/// Runs the server until SIGTERM or SIGINT, and drains it.
+///
+/// # Errors
+/// [`ServeError`]: nothing was served. Once the listeners are announced, only a failing system
+/// call ends it with an error.
+pub fn run(options: Options) -> Result<(), ServeError> {
+    let config = Config::load(options.config.as_deref(), &options.overrides)?;
+    init_logging(config.log);
+    runtime(config.limits.worker_threads)?.block_on(serve(config, options))
+}
+
+/// For one worker no second thread, whose hand-overs would only cost.
+fn runtime(workers: u32) -> io::Result<Runtime> {
+    match workers {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        workers => tokio::runtime::Builder::new_multi_thread().worker_threads(workers as usize).enable_all().build(),
+    }
+}
+
+async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
+    let mut signals = Signals::new()?;
+    let listeners = Listeners::bind(&config).await?;
+    let documents = Arc::new(Documents::default());
+    // Before anything is made on disk: broken identities leave no half-made data directory.
+    load_directory(&config, &documents)?;
+    let data_dir = prepare_data_dir(&config)?;
+    let state = Arc::new(open(&config, &data_dir, &documents).await?);
+    let reloader = Arc::new(Reloader {
+        file: options.config,
+        overrides: options.overrides,
+        documents,
+        current: Mutex::new(config.clone()),
+    });
+
+    let (stop, stopped) = watch::channel(false);
+    let (stop_admin, admin_stopped) = watch::channel(false);
+    listeners.announce(&data_dir)?;
+    let scheduler = tokio::spawn(scheduler::run(Arc::clone(&state), stopped.clone()));
+    let gateway = Server {
+        listener: listeners.gateway,
+        limits: state.limits.subscribe(),
+        connections: state.telemetry.connections.clone(),
+    };
+    let shared = Arc::clone(&state);
+    let gateway =
+        tokio::spawn(gateway.run(move |peer, request| pipeline::handle(Arc::clone(&shared), peer, request), stopped));
+    let admin = Server {
+        listener: listeners.admin,
+        limits: state.limits.subscribe(),
+        connections: state.telemetry.admin_connections.clone(),
+    };
+    let shared = Arc::clone(&state);
+    let admin = tokio::spawn(admin.run(move |_, request| admin::handle(Arc::clone(&shared), request), admin_stopped));
+
+    signals.until_told_to_stop(&state, &reloader).await;
+    tracing::info!("draining");
+    state.draining.store(true, Ordering::Release);
+    stop.send_replace(true);
+    let within = state.live.load().limits.drain_timeout;
+    // The admin listener stays until the gateway is done: readiness is asked of it meanwhile.
+    if tokio::time::timeout(within, gateway).await.is_err() {
+        tracing::warn!("requests were still under way at the end of the drain time; their connections are cut");
+    }
+    stop_admin.send_replace(true);
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(500), admin).await;
+    let _ = scheduler.await;
+    let closing = Arc::clone(&state);
+    let _ = tokio::task::spawn_blocking(move || closing.audit.close()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open(config: &Config, data_dir: &DataDir, documents: &Arc<Documents>) -> Result<State, ServeError> {
+    let directory = load_directory(config, documents)?;
+    let live = Live::new(config, directory)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
+    let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
+    let store = RedbStore::open(
+        &data_dir.path,
+        &RedbSettings {
+            cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
+            ..RedbSettings::default()
+        },
+    )?;
+    let kms = Kms::open(
+        Arc::new(store),
+        root_key(data_dir)?,
+        engine_clock.clone(),
+        Arc::clone(documents),
+        Arc::clone(&authorizer),
+        kms::Settings {
+            record_cache_bytes: usize::try_from(config.engine.key_cache_bytes).unwrap_or(usize::MAX),
+            max_keys: config.engine.max_keys,
+            encryption_context_max_bytes: usize::try_from(config.engine.encryption_context_max_bytes)
+                .unwrap_or(usize::MAX),
+            ..kms::Settings::default()
+        },
+        config.test_clock,
+    )
+    .await?;
+    let (audit, recovery) = AuditLog::open(audit::Settings::new(config.audit.file.clone()), clock.as_ref())?;
+    if recovery.torn_bytes > 0 {
+        tracing::warn!(bytes = recovery.torn_bytes, "the audit log ended in an unfinished record, which was cut");
+    }
+    if let Some(missing) = recovery.missing {
+        let (expected, found) = (missing.records, recovery.chain.records);
+        tracing::error!(expected, found, "records are missing from the audit log, or were changed");
+    }
+    let audit = Arc::new(audit);
+    let telemetry = telemetry(&audit, &authorizer);
+    Ok(State {
+        limits: watch::Sender::new(config.limits),
+        live: ArcSwap::from_pointee(live),
+        profile: Profile::kms(),
+        authorizer,
+        kms,
+        audit,
+        clock,
+        engine_clock,
+        telemetry,
+        test_clock: config.test_clock,
+        draining: AtomicBool::new(false),
+        scheduler: Notify::new(),
+        recorded_events: tokio::sync::Mutex::new(recovery.recent_service_events),
+    })
+}
+
+fn root_key(data_dir: &DataDir) -> Result<RootKey, SealError> {
+    RootKey::from_base64(&Zeroizing::new(BASE64.encode(&*data_dir.root_key)))
+}
+
+/// The metrics, those included that others keep.
+fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>) -> Telemetry {
+    let mut telemetry = Telemetry::new();
+    let (audit, authorizer) = (Arc::clone(audit), Arc::clone(authorizer));
+    telemetry.collect(Readings(move || {
+        let counters = authorizer.counters();
+        let status = audit.status();
+        let row = |name, help, counts, label, value| Reading { name, help, counts, label, value };
+        let decision = |kind, count: &std::sync::atomic::AtomicU64| {
+            row("decisions", "Decisions by kind", true, Some(("kind", kind)), count.load(Ordering::Relaxed))
+        };
+        let cache = |result, count: &std::sync::atomic::AtomicU64| {
+            row(
+                "decision_cache",
+                "Look-ups of the decision cache by result",
+                true,
+                Some(("result", result)),
+                count.load(Ordering::Relaxed),
+            )
+        };
+        vec![
+            decision("allow", &counters.allows),
+            decision("implicit_deny", &counters.implicit_denies),
+            decision("explicit_deny", &counters.explicit_denies),
+            decision("error", &counters.errors),
+            cache("hit", &counters.hits),
+            cache("miss", &counters.misses),
+            cache("uncached", &counters.uncached),
+            row("audit_records", "Records of the audit log on disk", false, None, status.records),
+            row("audit_writable", "Whether the audit log can be written", false, None, status.writable.into()),
+            row(
+                "audit_pending_bytes",
+                "Bytes of records that wait for the disk",
+                false,
+                None,
+                status.pending_bytes as u64,
+            ),
+            row("audit_failures", "Attempts to write the audit log that failed", true, None, status.failures),
+        ]
+    }));
+    telemetry
+}
+
+struct Listeners {
+    gateway: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let bind = async |member, address| {
+            TcpListener::bind(address).await.map_err(|error| ServeError::Listen { member, address, error })
+        };
+        Ok(Self {
+            gateway: bind("listen", config.listen).await?,
+            admin: bind("admin_listen", config.admin_listen).await?,
+        })
+    }
+
+    /// Tells programs, on stdout, where to connect, and people, on stderr, how to begin.
+    fn announce(&self, data_dir: &DataDir) -> io::Result<()> {
+        let gateway = self.gateway.local_addr()?;
+        let mut err = io::stderr().lock();
+        // Nobody may be reading; that is no reason not to serve.
+        let _ = writeln!(err, "keystile keeps its data in {}", data_dir.path.display());
+        if let Some(credentials) = &data_dir.credentials {
+            let file = std::path::absolute(credentials).unwrap_or_else(|_| credentials.clone());
+            let _ = writeln!(
+                err,
+                "try:\nAWS_SHARED_CREDENTIALS_FILE={} aws --endpoint-url http://{gateway} --region us-east-1 kms create-key",
+                shell_quoted(&file.display().to_string())
+            );
+        }
+        let mut out = io::stdout().lock();
+        writeln!(out, "listening gateway http://{gateway}")?;
+        writeln!(out, "listening admin http://{}", self.admin.local_addr()?)?;
+        out.flush()
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn shell_quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    _file_size: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(SIGXFSZ))?,
+        })
+    }
+
+    async fn until_told_to_stop(&mut self, state: &Arc<State>, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let (state, reloader) = (Arc::clone(state), Arc::clone(reloader));
+                    // One after the other: two reloads at once could end in either order.
+                    let _ = tokio::task::spawn_blocking(move || reloader.reload(&state)).await;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_the_shell() {
+        assert_eq!(shell_quoted("/a/b-c.d"), "/a/b-c.d");
+        assert_eq!(shell_quoted("/a b/c'd"), r"'/a b/c'\''d'");
+    }
+}

@@ -1,0 +1,65 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Notify, watch};
+use uuid::Uuid;
+
+use super::telemetry::Telemetry;
+use crate::audit::AuditLog;
+use crate::authz::Authorizer;
+use crate::aws::{Clock, OffsetClock};
+use crate::config::{Config, Limits};
+use crate::identity::Directory;
+use crate::kms::Kms;
+use crate::sigv4::{InvalidSkew, Profile, Settings, Verifier};
+
+/// Everything that requests share.
+pub(super) struct State {
+    /// What a reload replaces, as a whole.
+    pub(super) live: ArcSwap<Live>,
+    /// What the listeners keep to; changes with `live`.
+    pub(super) limits: watch::Sender<Limits>,
+    pub(super) profile: Profile,
+    pub(super) authorizer: Arc<Authorizer>,
+    pub(super) kms: Kms,
+    pub(super) audit: Arc<AuditLog>,
+    /// Wall-clock: signatures, the audit's times.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Schedules, policies, sessions.
+    pub(super) engine_clock: OffsetClock,
+    pub(super) telemetry: Telemetry,
+    /// Whether `POST /clock` is served.
+    pub(super) test_clock: bool,
+    /// Whether the server is on its way out: not ready for more.
+    pub(super) draining: AtomicBool,
+    /// Wakes the scheduler before its time.
+    pub(super) scheduler: Notify,
+    /// Held by who moves service events into the audit log; holds the ids of events that were
+    /// recorded before the last start and may come again.
+    pub(super) recorded_events: Mutex<HashSet<Uuid>>,
+}
+
+/// What a reload replaces.
+pub(super) struct Live {
+    pub(super) directory: Arc<Directory>,
+    pub(super) verifier: Verifier,
+    pub(super) limits: Limits,
+}
+
+impl Live {
+    pub(super) fn new(config: &Config, directory: Directory) -> Result<Self, InvalidSkew> {
+        let verifier = Verifier::new(Settings {
+            max_skew_seconds: u32::try_from(config.signature.max_skew.as_secs()).unwrap_or(u32::MAX),
+            regions: config.regions.clone(),
+            ..Settings::default()
+        })?;
+        Ok(Self { directory: Arc::new(directory), verifier, limits: config.limits })
+    }
+
+    /// The longest body, in bytes.
+    pub(super) fn max_body_bytes(&self) -> usize {
+        usize::try_from(self.limits.max_body_bytes).unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,12 @@
+//! Black-box tests: a real server on a loopback port, real clients, a raw socket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod admission;
+mod audit;
+mod drain;
+mod first_light;
+mod plain_json;
+mod raw;
+mod reload;
+mod support;
