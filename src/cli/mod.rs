@@ -14,7 +14,13 @@ use clap::Parser;
 /// An authorization gateway that speaks AWS: it verifies SigV4, decides with KMS key policies
 /// and IAM policies, and rotates real keys.
 #[derive(Debug, Parser)]
-#[command(name = "keystile", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "keystile",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Example:\n  keystile serve\n\nEvery command has a --help of its own, with an example."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -21,7 +21,7 @@ mod rows;
 mod wire;
 
 pub use answer::Answer;
-pub use api::Kind;
+pub use api::{Kind, operation_names};
 pub use engine::{Kms, OpenError, Settings};
 pub use error::KmsError;
 pub use events::ServiceEvent;
