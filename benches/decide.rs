@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use keystile::authz::{
-    AttachedDocument, Authorizer, AuthzRequest, KeyAttributes, PrincipalPolicies, Resource, Settings,
+    Applicable, AttachedDocument, Authorizer, AuthzRequest, KeyAttributes, PrincipalPolicies, Resource, Settings,
+    Supplied,
 };
 use keystile::aws::{Caller, Surroundings};
 use keystile::cedar::CompiledDocument;
@@ -50,12 +51,13 @@ fn request() -> AuthzRequest {
             region: "us-east-1".parse().unwrap(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
+        supplied: Supplied::All,
     }
 }
 
 /// A key policy whose last statement grants; with `conditions`, each statement has an address and
 /// a date.
-fn key_policy(statements: usize, conditions: bool) -> Arc<CompiledDocument> {
+fn key_policy(statements: usize, conditions: bool) -> AttachedDocument {
     let statement = |at: usize| {
         let last = at + 1 == statements;
         let mut statement = json!({
@@ -74,14 +76,18 @@ fn key_policy(statements: usize, conditions: bool) -> Arc<CompiledDocument> {
     };
     let list: Vec<Value> = (0..statements).map(statement).collect();
     let text = json!({"Version": "2012-10-17", "Statement": list}).to_string();
-    Arc::new(CompiledDocument::compile(DocumentKind::KeyPolicy, &text).unwrap())
+    Arc::new(CompiledDocument::compile(DocumentKind::KeyPolicy, &text).unwrap()).into()
 }
 
 fn principal() -> PrincipalPolicies {
     let text = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": ["s3:*", "ec2:Describe*"], "Resource": "*"}]});
     let document = Arc::new(CompiledDocument::compile(DocumentKind::IdentityPolicy, &text.to_string()).unwrap());
-    PrincipalPolicies::new(vec![AttachedDocument { document, arn: None, source: None }], None, None)
+    PrincipalPolicies::new(vec![document.into()], None, None)
+}
+
+fn with<'a>(policy: &'a AttachedDocument, principal: &'a PrincipalPolicies) -> Applicable<'a> {
+    Applicable { resource_policy: Some(policy), ..Applicable::new(principal) }
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -90,21 +96,21 @@ fn benches(criterion: &mut Criterion) {
     for conditions in [false, true] {
         for statements in [1, 5, 50] {
             let policy = key_policy(statements, conditions);
-            let with = if conditions { " with address and date" } else { "" };
-            criterion.bench_function(&format!("cold, {statements} statements{with}"), |bencher| {
-                bencher.iter(|| authorizer.decide_uncached(black_box(&request), Some(&policy), true, &principal));
+            let what = if conditions { " with address and date" } else { "" };
+            criterion.bench_function(&format!("cold, {statements} statements{what}"), |bencher| {
+                bencher.iter(|| authorizer.decide_uncached(black_box(&request), &with(&policy, &principal)));
             });
         }
     }
     let policy = key_policy(5, false);
     criterion.bench_function("warm, 5 statements", |bencher| {
-        bencher.iter(|| authorizer.decide(black_box(&request), Some(&policy), true, &principal));
+        bencher.iter(|| authorizer.decide(black_box(&request), &with(&policy, &principal)));
     });
     let policy = key_policy(5, true);
     criterion.bench_function("warm, 5 statements with address and date", |bencher| {
-        bencher.iter(|| authorizer.decide(black_box(&request), Some(&policy), true, &principal));
+        bencher.iter(|| authorizer.decide(black_box(&request), &with(&policy, &principal)));
     });
-    let text = policy.text().to_owned();
+    let text = policy.document.text().to_owned();
     criterion.bench_function("compile, 5 statements", |bencher| {
         bencher.iter(|| CompiledDocument::compile(DocumentKind::KeyPolicy, black_box(&text)).unwrap());
     });

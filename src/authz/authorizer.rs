@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::aws::Caller;
-use crate::cedar::{CallerEntities, CompiledDocument, EvaluationError, Slice};
+use crate::cedar::{CallerEntities, EvaluationError};
 
-use super::cache::{Cache, Entry, Inputs, Key, validity};
+use super::cache::{Cache, Entry, Key, validity};
 use super::explain::{Reason, Shown, message};
 use super::flow::Question;
-use super::{AuthzRequest, Decision, Denial, Outcome, Permit, PrincipalPolicies, Resource, Subject};
+use super::inputs::Inputs;
+use super::{Applicable, AuthzRequest, Decision, Denial, Organization, Outcome, Permit, PrincipalPolicies, Subject};
 
 /// How the authorizer is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +79,22 @@ impl Authorizer {
     ///
     /// # Errors
     /// The first check that is not allowed, with its decision.
-    pub fn authorize<T: Subject>(&self, subject: T, principal: &Arc<PrincipalPolicies>) -> Result<Permit<T>, Denial> {
+    pub fn authorize<T: Subject>(
+        &self,
+        subject: T,
+        principal: &Arc<PrincipalPolicies>,
+        organization: Option<&Arc<Organization>>,
+    ) -> Result<Permit<T>, Denial> {
         let mut decisions = Vec::with_capacity(subject.checks().len());
         for (check, asked) in subject.checks().iter().enumerate() {
-            let decision = self.cached(
-                &asked.request,
-                asked.key_policy.as_ref(),
-                asked.cross_account,
-                principal,
-                asked.through_ciphertext,
-            );
+            let applicable = Applicable {
+                resource_policy: asked.resource_policy.as_ref(),
+                cross_account: asked.cross_account,
+                through_ciphertext: asked.through_ciphertext,
+                ..Applicable::new(principal)
+            };
+            let applicable = applicable.within(organization.map(|organization| &**organization), &asked.request);
+            let decision = self.decide(&asked.request, &applicable);
             if decision.outcome != Outcome::Allow {
                 return Err(Denial { decision, check });
             }
@@ -98,58 +105,21 @@ impl Authorizer {
             return Err(Denial { decision: Arc::new(nothing), check: 0 });
         };
         let request = first.request.clone();
-        Ok(Permit::new(subject, decisions, request, Arc::clone(principal)))
-    }
-
-    /// The decision on one request, from the cache where it is there.
-    ///
-    /// `cross_account` says whether AWS lets principals of other accounts do this at all.
-    pub fn decide(
-        &self,
-        request: &AuthzRequest,
-        key_policy: Option<&Arc<CompiledDocument>>,
-        cross_account: bool,
-        principal: &PrincipalPolicies,
-    ) -> Arc<Decision> {
-        self.cached(request, key_policy, cross_account, principal, false)
+        Ok(Permit::new(subject, decisions, request, Arc::clone(principal), organization.cloned()))
     }
 
     /// The decision on one request, made anew: what [`Authorizer::decide`] must always equal.
-    pub fn decide_uncached(
-        &self,
-        request: &AuthzRequest,
-        key_policy: Option<&Arc<CompiledDocument>>,
-        cross_account: bool,
-        principal: &PrincipalPolicies,
-    ) -> Decision {
-        let slice = key_slice(request, key_policy);
-        let policies = principal.for_action(&request.action);
-        let inputs = Inputs {
-            request,
-            key_policy: key_policy.map(|document| &**document).zip(slice.as_deref()),
-            cross_account,
-            principal,
-            policies: &policies,
-            through_ciphertext: false,
-        };
+    pub fn decide_uncached(&self, request: &AuthzRequest, applicable: &Applicable<'_>) -> Decision {
+        let inputs = Inputs::new(request, applicable);
         if let Key::Ambiguous = self.cache.key(&inputs) {
             return refused(request, &Reason::Ambiguous);
         }
         self.make(&inputs).0
     }
 
-    fn cached(
-        &self,
-        request: &AuthzRequest,
-        key_policy: Option<&Arc<CompiledDocument>>,
-        cross_account: bool,
-        principal: &PrincipalPolicies,
-        through_ciphertext: bool,
-    ) -> Arc<Decision> {
-        let slice = key_slice(request, key_policy);
-        let policies = principal.for_action(&request.action);
-        let key_policy = key_policy.map(|document| &**document).zip(slice.as_deref());
-        let inputs = Inputs { request, key_policy, cross_account, principal, policies: &policies, through_ciphertext };
+    /// The decision on one request, from the cache where it is there.
+    pub fn decide(&self, request: &AuthzRequest, applicable: &Applicable<'_>) -> Arc<Decision> {
+        let inputs = Inputs::new(request, applicable);
         let now = request.surroundings.now.as_millisecond();
         let (counter, decision) = match self.cache.key(&inputs) {
             Key::Of(key) => match self.cache.get(key, now) {
@@ -182,11 +152,7 @@ impl Authorizer {
     /// The decision, and whether an error made it.
     fn make(&self, inputs: &Inputs<'_>) -> (Decision, bool) {
         let request = inputs.request;
-        let decided = self.entities(&request.caller).and_then(|caller| {
-            let Inputs { request, key_policy, cross_account, principal, policies, through_ciphertext } = *inputs;
-            Question { request, caller: &caller, key_policy, cross_account, principal, policies, through_ciphertext }
-                .decide()
-        });
+        let decided = self.entities(&request.caller).and_then(|caller| Question { inputs, caller: &caller }.decide());
         match decided {
             Ok(decision) => (decision, false),
             Err(error) => {
@@ -206,12 +172,6 @@ impl Authorizer {
         self.callers.insert(key, Arc::clone(&made));
         Ok(made)
     }
-}
-
-/// The key policy's slice, where a key policy takes part.
-fn key_slice(request: &AuthzRequest, key_policy: Option<&Arc<CompiledDocument>>) -> Option<Arc<Slice>> {
-    matches!(request.resource, Resource::Key { .. })
-        .then(|| key_policy.map(|document| document.slice(&request.action)))?
 }
 
 /// A denial that no policy's statement gave.

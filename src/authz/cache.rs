@@ -2,17 +2,19 @@
 //! invalidated by hand: a changed policy is another key, and a late fill can do no harm.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use siphasher::sip128::SipHasher13;
 
-use crate::aws::{ConditionKey, ContextValue, catalogue};
-use crate::cedar::{Clockwork, CompiledDocument, Slice, TimeKey, Values};
+use crate::aws::{Arn, ConditionKey, ContextValue, Principal, catalogue};
+use crate::cedar::{Clockwork, TimeKey, Values};
 
-use super::policies::ActionPolicies;
+use super::grants::SOURCE_ARN;
+use super::inputs::Inputs;
 use super::values::RequestValues;
-use super::{AuthzRequest, Decision, PrincipalPolicies, Resource};
+use super::{AttachedDocument, AuthzRequest, Decision, GrantPrincipal, Resource};
 
 /// A decision and the span of the engine's clock in which it holds, in milliseconds since the
 /// epoch, the end excluded.
@@ -28,16 +30,6 @@ pub(super) struct Entry {
 pub(super) struct Cache {
     entries: moka::sync::Cache<u128, Arc<Entry>, PassThrough>,
     hasher: SipHasher13,
-}
-
-/// What the decision's key is made of.
-pub(super) struct Inputs<'a> {
-    pub(super) request: &'a AuthzRequest,
-    pub(super) key_policy: Option<(&'a CompiledDocument, &'a Slice)>,
-    pub(super) cross_account: bool,
-    pub(super) principal: &'a PrincipalPolicies,
-    pub(super) policies: &'a ActionPolicies,
-    pub(super) through_ciphertext: bool,
 }
 
 /// What the key came to.
@@ -114,30 +106,37 @@ impl Cache {
 /// Everything that the decision reads, each piece with its length or a tag before it.
 fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     let request = inputs.request;
-    let caller = &*request.caller;
+    let who = &*request.caller;
     into.extend(catalogue::VERSION.to_le_bytes());
-    into.push(u8::from(inputs.cross_account) | u8::from(inputs.through_ciphertext) << 1);
-    into.extend(inputs.principal.fingerprint());
-    match inputs.key_policy {
+    let applicable = inputs.applicable;
+    into.push(u8::from(applicable.cross_account) | u8::from(applicable.through_ciphertext) << 1);
+    into.extend(applicable.principal.fingerprint());
+    match &inputs.resource_policy {
         None => into.push(0),
-        Some((document, _)) => {
+        Some((attached, _)) => {
             into.push(1);
-            into.extend(document.hash());
+            into.extend(attached.document.hash());
+            origin(attached, into);
         }
     }
-    text(request.action.as_str(), into);
-    match &caller.principal {
-        crate::aws::Principal::Root(arn) => tagged(1, arn.as_str(), into),
-        crate::aws::Principal::User(arn) => tagged(2, arn.as_str(), into),
-        crate::aws::Principal::Role(arn) => tagged(3, arn.as_str(), into),
-        crate::aws::Principal::Session(arn) => tagged(4, arn.as_str(), into),
-        crate::aws::Principal::FederatedUser(arn) => tagged(5, arn.as_str(), into),
-        crate::aws::Principal::Service(name) => tagged(6, name, into),
-        crate::aws::Principal::Anonymous => into.push(7),
+    for controls in [&inputs.service_controls, &inputs.resource_controls] {
+        match controls {
+            None => into.push(0),
+            Some((levels, _)) => {
+                into.push(1);
+                into.extend(levels.fingerprint());
+            }
+        }
     }
-    into.extend(caller.account.as_str().as_bytes());
-    text(caller.principal_arn.as_str(), into);
-    text(&caller.user_id, into);
+    into.push(u8::from(!applicable.grants.is_empty()));
+    if !applicable.grants.is_empty() {
+        grants(inputs, into)?;
+    }
+    text(request.action.as_str(), into);
+    caller(&who.principal, into);
+    into.extend(who.account.as_str().as_bytes());
+    text(who.principal_arn.as_str(), into);
+    text(&who.user_id, into);
     match &request.resource {
         Resource::None => into.push(0),
         Resource::Key { arn, attributes } => {
@@ -146,15 +145,91 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
         }
         Resource::MissingKey { arn } => tagged(2, arn.as_str(), into),
         Resource::Alias { arn } => tagged(3, arn.as_str(), into),
+        Resource::Other { arn, .. } => {
+            tagged(4, arn.as_str(), into);
+            text(request.resource.owner().unwrap_or_default(), into);
+        }
     }
     let values = RequestValues::for_principal(request);
-    project(request, &values, &inputs.policies.keys, &inputs.policies.clockwork, into)?;
-    if let Some((_, slice)) = inputs.key_policy {
+    for reads in [Some(&inputs.policies.reads), inputs.service_controls.as_ref().map(|(_, levels)| &levels.reads)] {
+        let Some(reads) = reads else { continue };
+        project(request, &values, &reads.keys, &reads.clockwork, into)?;
+    }
+    let values = RequestValues::for_resource_policy(request);
+    if let Some((_, slice)) = &inputs.resource_policy {
         let projection = slice.projection();
-        let values = RequestValues::for_key_policy(request);
         project(request, &values, &projection.keys, &projection.clockwork, into)?;
     }
+    if let Some((_, levels)) = &inputs.resource_controls {
+        project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?;
+    }
     Ok(())
+}
+
+/// What an explanation says of a document beside what the document says.
+fn origin(attached: &AttachedDocument, into: &mut Vec<u8>) {
+    text(attached.arn.as_ref().map_or("", Arn::as_str), into);
+    match &attached.source {
+        None => into.push(0),
+        Some(source) => {
+            tagged(1, &source.file, into);
+            into.extend(source.first_line.unwrap_or_default().to_le_bytes());
+        }
+    }
+}
+
+/// The grants, and what of the request only they read.
+fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
+    let applicable = inputs.applicable;
+    let pairs = |pairs: Option<&BTreeMap<String, String>>, into: &mut Vec<u8>| {
+        into.push(u8::from(pairs.is_some()));
+        into.extend(pairs.map_or(0, BTreeMap::len).to_le_bytes());
+        for (key, value) in pairs.into_iter().flatten() {
+            text(key, into);
+            text(value, into);
+        }
+    };
+    into.extend(applicable.grants.len().to_le_bytes());
+    let mut source_arn = false;
+    for grant in applicable.grants {
+        principal(Some(&grant.grantee), into);
+        principal(grant.retiring.as_ref(), into);
+        into.extend(grant.operations.len().to_le_bytes());
+        for operation in &grant.operations {
+            text(operation, into);
+        }
+        pairs(grant.constraints.encryption_context_equals.as_ref(), into);
+        pairs(grant.constraints.encryption_context_subset.as_ref(), into);
+        text(grant.constraints.source_arn.as_ref().map_or("", Arn::as_str), into);
+        source_arn |= grant.constraints.source_arn.is_some();
+        into.extend(grant.issuing_account.as_str().as_bytes());
+    }
+    pairs(applicable.encryption_context, into);
+    if source_arn {
+        let key = ConditionKey::new(SOURCE_ARN);
+        let values = RequestValues::for_resource_policy(inputs.request);
+        project(inputs.request, &values, &[key], &[], into)?;
+    }
+    Ok(())
+}
+
+fn principal(principal: Option<&GrantPrincipal>, into: &mut Vec<u8>) {
+    let Some(principal) = principal else { return into.push(0) };
+    into.push(1);
+    caller(&principal.principal, into);
+    text(principal.unique_id.as_deref().unwrap_or_default(), into);
+}
+
+fn caller(principal: &Principal, into: &mut Vec<u8>) {
+    match principal {
+        Principal::Root(arn) => tagged(1, arn.as_str(), into),
+        Principal::User(arn) => tagged(2, arn.as_str(), into),
+        Principal::Role(arn) => tagged(3, arn.as_str(), into),
+        Principal::Session(arn) => tagged(4, arn.as_str(), into),
+        Principal::FederatedUser(arn) => tagged(5, arn.as_str(), into),
+        Principal::Service(name) => tagged(6, name, into),
+        Principal::Anonymous => into.push(7),
+    }
 }
 
 /// The values that a slice can read: the order of the keys is the slice's own.
@@ -177,6 +252,8 @@ fn project(
         }
         if let Some(given) = request.given(&clockwork.name) {
             value(Some(given), into);
+        } else if !request.supplies_time(clockwork.key) {
+            value(None, into);
         } else if clockwork.turns.is_none() {
             return Err(Key::Uncacheable);
         } else if clockwork.key == TimeKey::MultiFactorAuthAge {
@@ -240,9 +317,11 @@ pub(super) fn validity(inputs: &Inputs<'_>) -> (i64, i64) {
     if let Some(expires) = session.and_then(|session| session.expires) {
         until = expires.as_millisecond();
     }
-    let of_key = inputs.key_policy.map(|(_, slice)| &*slice.projection().clockwork).unwrap_or_default();
-    for clockwork in inputs.policies.clockwork.iter().chain(of_key) {
-        if request.given(&clockwork.name).is_some() {
+    let of_policy = inputs.resource_policy.as_ref().map(|(_, slice)| &*slice.projection().clockwork);
+    let controls = [&inputs.service_controls, &inputs.resource_controls];
+    let of_controls = controls.into_iter().flatten().flat_map(|(_, levels)| &levels.reads.clockwork);
+    for clockwork in inputs.policies.reads.clockwork.iter().chain(of_policy.unwrap_or_default()).chain(of_controls) {
+        if request.given(&clockwork.name).is_some() || !request.supplies_time(clockwork.key) {
             continue;
         }
         let proved = session.and_then(|session| session.mfa_authenticated_at).map(jiff::Timestamp::as_millisecond);

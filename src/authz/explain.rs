@@ -3,7 +3,7 @@
 
 use crate::aws::Arn;
 
-use super::{AuthzRequest, Layer, Resource};
+use super::{AuthzRequest, Layer};
 
 /// Why a request is denied, as far as its caller may know.
 #[derive(Clone, Debug)]
@@ -37,7 +37,9 @@ pub(super) fn message(request: &AuthzRequest, reason: &Reason<'_>, shown: Shown)
     let action = &request.action;
     let resource = match shown {
         Shown::Ciphertext => "the resource associated with this ciphertext".to_owned(),
-        Shown::Arn if !matches!(reason, Reason::Hidden) => format!("resource: {}", resource(&request.resource)),
+        Shown::Arn if !matches!(reason, Reason::Hidden) => {
+            format!("resource: {}", request.resource.arn().map_or("*", Arn::as_str))
+        }
         Shown::Arn | Shown::Hidden => "this resource".to_owned(),
     };
     let because = match reason {
@@ -52,13 +54,6 @@ pub(super) fn message(request: &AuthzRequest, reason: &Reason<'_>, shown: Shown)
         Reason::Unevaluated => "because the policies could not be evaluated".to_owned(),
     };
     format!("User: {user} is not authorized to perform: {action} on {resource} {because}")
-}
-
-fn resource(resource: &Resource) -> &str {
-    match resource {
-        Resource::None => "*",
-        Resource::Key { arn, .. } | Resource::MissingKey { arn } | Resource::Alias { arn } => arn.as_str(),
-    }
 }
 
 fn layer_name(layer: Layer) -> (&'static str, &'static str) {

@@ -1,20 +1,33 @@
 //! Deciding: from a request and the policies that apply to it to a decision, and from an allow
 //! to the [`Permit`] without which nothing is executed.
 
+mod answer;
+mod applicable;
 mod authorizer;
 mod cache;
+mod controls;
+mod cross_account;
 mod decision;
 mod explain;
 mod flow;
+mod grant;
+mod grants;
+mod inputs;
+mod organization;
 mod permit;
 mod policies;
 mod request;
+mod same_account;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub use applicable::Applicable;
 pub use authorizer::{Authorizer, Counters, Settings};
 pub use decision::{DecidedBy, Decision, Layer, Outcome};
+pub use grant::{Grant, GrantConstraints, GrantPrincipal};
+pub use organization::{ControlPolicies, Organization};
 pub use permit::{Denial, Permit, Subject};
 pub use policies::{AttachedDocument, DocumentSource, PrincipalDirectory, PrincipalPolicies};
-pub use request::{AuthzRequest, Check, KeyAttributes, Resource};
+pub use request::{AuthzRequest, Check, KeyAttributes, Resource, Supplied};

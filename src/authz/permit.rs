@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::{Authorizer, AuthzRequest, Check, Decision, Outcome, PrincipalPolicies, Resource};
+use super::{
+    Applicable, AttachedDocument, Authorizer, AuthzRequest, Check, Decision, Organization, Outcome, PrincipalPolicies,
+    Resource,
+};
 use crate::aws::ActionName;
 use crate::cedar::CompiledDocument;
 
@@ -17,6 +20,7 @@ pub struct Permit<T> {
     decisions: Vec<Arc<Decision>>,
     request: AuthzRequest,
     principal: Arc<PrincipalPolicies>,
+    organization: Option<Arc<Organization>>,
 }
 
 impl<T> Permit<T> {
@@ -26,8 +30,9 @@ impl<T> Permit<T> {
         decisions: Vec<Arc<Decision>>,
         request: AuthzRequest,
         principal: Arc<PrincipalPolicies>,
+        organization: Option<Arc<Organization>>,
     ) -> Self {
-        Self { operation, decisions, request, principal }
+        Self { operation, decisions, request, principal, organization }
     }
 
     /// What is permitted.
@@ -56,8 +61,11 @@ impl<T> Permit<T> {
         new_key_policy: &Arc<CompiledDocument>,
     ) -> bool {
         let request = AuthzRequest { action, resource, operation: Vec::new(), ..self.request.clone() };
-        let decision = authorizer.decide(&request, Some(new_key_policy), false, &self.principal);
-        decision.outcome == Outcome::Allow
+        let policy = AttachedDocument::from(Arc::clone(new_key_policy));
+        let applicable =
+            Applicable { resource_policy: Some(&policy), cross_account: false, ..Applicable::new(&self.principal) };
+        let applicable = applicable.within(self.organization.as_deref(), &request);
+        authorizer.decide(&request, &applicable).outcome == Outcome::Allow
     }
 
     /// [`Permit::would_still_allow_on`] the resource of the operation's first check.

@@ -1,10 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use crate::aws::{ActionName, Arn, ConditionKey};
-use crate::cedar::{Clockwork, CompiledDocument, Slice, TimeKey};
+use super::slices::{Fingerprint, PerAction, Reads};
+use crate::aws::{ActionName, Arn};
+use crate::cedar::{CompiledDocument, Slice};
 use crate::iam::PrincipalPattern;
 
 /// A compiled document as it is attached somewhere.
@@ -16,6 +14,13 @@ pub struct AttachedDocument {
     pub arn: Option<Arn>,
     /// Where it was read from, for explanations.
     pub source: Option<DocumentSource>,
+}
+
+impl From<Arc<CompiledDocument>> for AttachedDocument {
+    /// An inline document that no file holds.
+    fn from(document: Arc<CompiledDocument>) -> Self {
+        Self { document, arn: None, source: None }
+    }
 }
 
 /// Where a document stands.
@@ -36,7 +41,7 @@ pub struct PrincipalPolicies {
     session: Option<Vec<AttachedDocument>>,
     /// Names all of the above, with their order and layers.
     fingerprint: [u8; 16],
-    by_action: Arc<RwLock<HashMap<Box<str>, Arc<ActionPolicies>>>>,
+    by_action: Arc<PerAction<ActionPolicies>>,
 }
 
 /// The slices of a principal's documents for one action, in the documents' order, with what they
@@ -46,14 +51,10 @@ pub(super) struct ActionPolicies {
     pub(super) identity: Vec<Arc<Slice>>,
     pub(super) boundary: Option<Arc<Slice>>,
     pub(super) session: Option<Vec<Arc<Slice>>>,
-    pub(super) keys: Box<[ConditionKey]>,
-    pub(super) clockwork: Box<[Clockwork]>,
+    pub(super) reads: Reads,
 }
 
 impl PrincipalPolicies {
-    /// Most actions that slices are kept for.
-    const MAX_ACTIONS: usize = 1024;
-
     /// The policies of a principal: its inline and attached policies (a user's groups' included),
     /// its permissions boundary, and its session's policies (none where the session has none,
     /// which limits nothing).
@@ -63,7 +64,11 @@ impl PrincipalPolicies {
         boundary: Option<AttachedDocument>,
         session: Option<Vec<AttachedDocument>>,
     ) -> Self {
-        let fingerprint = fingerprint(&identity, boundary.as_ref(), session.as_deref());
+        let mut fingerprint = Fingerprint::new();
+        fingerprint.layer("identity", Some(identity.iter()));
+        fingerprint.layer("boundary", boundary.as_ref().map(std::slice::from_ref).map(<[_]>::iter));
+        fingerprint.layer("session", session.as_deref().map(<[_]>::iter));
+        let fingerprint = fingerprint.finish();
         Self { identity, boundary, session, fingerprint, by_action: Arc::default() }
     }
 
@@ -92,15 +97,7 @@ impl PrincipalPolicies {
 
     /// The slices for one action.
     pub(super) fn for_action(&self, action: &ActionName) -> Arc<ActionPolicies> {
-        let known = self.by_action.read().unwrap_or_else(PoisonError::into_inner).get(action.as_str()).cloned();
-        known.unwrap_or_else(|| {
-            let made = Arc::new(ActionPolicies::new(self, action));
-            let mut by_action = self.by_action.write().unwrap_or_else(PoisonError::into_inner);
-            if by_action.len() < Self::MAX_ACTIONS {
-                by_action.insert(action.as_str().into(), Arc::clone(&made));
-            }
-            made
-        })
+        self.by_action.get(action, || ActionPolicies::new(self, action))
     }
 }
 
@@ -117,55 +114,9 @@ impl ActionPolicies {
         let identity: Vec<_> = policies.identity.iter().map(slice).collect();
         let boundary = policies.boundary.as_ref().map(slice);
         let session: Option<Vec<_>> = policies.session.as_ref().map(|documents| documents.iter().map(slice).collect());
-        let mut keys = BTreeSet::new();
-        let mut clockwork: BTreeMap<TimeKey, Clockwork> = BTreeMap::new();
-        for slice in identity.iter().chain(&boundary).chain(session.iter().flatten()) {
-            let projection = slice.projection();
-            keys.extend(projection.keys.iter().cloned());
-            for more in &projection.clockwork {
-                clockwork.entry(more.key).and_modify(|known| known.merge(more)).or_insert_with(|| more.clone());
-            }
-        }
-        Self {
-            identity,
-            boundary,
-            session,
-            keys: keys.into_iter().collect(),
-            clockwork: clockwork.into_values().collect(),
-        }
+        let reads = Reads::of(identity.iter().chain(&boundary).chain(session.iter().flatten()));
+        Self { identity, boundary, session, reads }
     }
-}
-
-fn fingerprint(
-    identity: &[AttachedDocument],
-    boundary: Option<&AttachedDocument>,
-    session: Option<&[AttachedDocument]>,
-) -> [u8; 16] {
-    let mut hasher = Sha256::new();
-    let mut text = |text: &str| {
-        hasher.update(text.len().to_le_bytes());
-        hasher.update(text);
-    };
-    let mut layer = |name: &str, documents: Option<Vec<&AttachedDocument>>| {
-        text(name);
-        let Some(documents) = documents else { return text("none") };
-        text(&documents.len().to_string());
-        for attached in documents {
-            text(attached.document.kind().name());
-            text(&data_encoding::HEXLOWER.encode(&attached.document.hash()));
-            text(attached.arn.as_ref().map_or("", Arn::as_str));
-            let source = attached.source.as_ref();
-            text(source.map_or("", |source| &*source.file));
-            text(&source.and_then(|source| source.first_line).unwrap_or_default().to_string());
-        }
-    };
-    layer("identity", Some(identity.iter().collect()));
-    layer("boundary", boundary.map(|attached| vec![attached]));
-    layer("session", session.map(|documents| documents.iter().collect()));
-    let digest: [u8; 32] = hasher.finalize().into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
 }
 
 /// What the engine must know of identities.

@@ -2,7 +2,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Surroundings};
-use crate::cedar::CompiledDocument;
+
+use super::AttachedDocument;
 
 /// One action on one resource by one caller: what is decided.
 #[derive(Clone, Debug)]
@@ -17,6 +18,24 @@ pub struct AuthzRequest {
     pub operation: Vec<(Cow<'static, str>, ContextValue<'static>)>,
     /// Condition keys that the HTTP request gives.
     pub surroundings: Arc<Surroundings>,
+    /// Which condition keys follow from caller, resource and surroundings beside those that the
+    /// operation gives.
+    pub supplied: Supplied,
+}
+
+/// Which condition keys a request has beside those that its operation gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Supplied {
+    /// All that a gateway knows of caller, resource and surroundings.
+    #[default]
+    All,
+    /// Only what follows from principal and resource (a simulation): `aws:PrincipalArn`,
+    /// `aws:PrincipalAccount`, `aws:PrincipalType`, `aws:username`, `aws:ResourceAccount` and
+    /// `kms:CallerAccount`.
+    Implied {
+        /// Whether `aws:CurrentTime` and `aws:EpochTime` follow from [`Surroundings::now`] too.
+        now: bool,
+    },
 }
 
 /// What an action is asked for on.
@@ -41,6 +60,39 @@ pub enum Resource {
         /// Its ARN.
         arn: Arn,
     },
+    /// A resource of another service; a resource policy may take part.
+    Other {
+        /// Its ARN.
+        arn: Arn,
+        /// The account that owns it, where the ARN does not say so (S3). None where neither does:
+        /// it is taken for one of the caller's account.
+        account: Option<AccountId>,
+    },
+}
+
+impl Resource {
+    /// The ARN; none for an action on no resource.
+    #[must_use]
+    pub fn arn(&self) -> Option<&Arn> {
+        match self {
+            Self::None => None,
+            Self::Key { arn, .. } | Self::MissingKey { arn } | Self::Alias { arn } | Self::Other { arn, .. } => {
+                Some(arn)
+            }
+        }
+    }
+
+    /// The account that owns it, as text; none where that is not known.
+    pub(super) fn owner(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Key { attributes, .. } => Some(attributes.account.as_str()),
+            Self::MissingKey { arn } | Self::Alias { arn } => Some(arn.account()),
+            Self::Other { arn, account } => {
+                account.as_ref().map(AccountId::as_str).or_else(|| Some(arn.account()).filter(|text| !text.is_empty()))
+            }
+        }
+    }
 }
 
 /// What the condition keys `kms:Key…`, `kms:ResourceAliases` and `aws:ResourceTag/…` say of a key.
@@ -70,7 +122,7 @@ pub struct Check {
     /// What is asked.
     pub request: AuthzRequest,
     /// The key's policy; none for a resource that can't have one.
-    pub key_policy: Option<Arc<CompiledDocument>>,
+    pub resource_policy: Option<AttachedDocument>,
     /// Whether AWS lets principals of other accounts do this at all (KMS Developer Guide,
     /// "Allowing users in other accounts to use a KMS key").
     pub cross_account: bool,

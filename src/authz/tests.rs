@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::aws::{Caller, Session, Surroundings};
+use crate::aws::{Caller, Session, Surroundings, catalogue};
 use crate::cedar::CompiledDocument;
 use crate::iam::DocumentKind;
 
@@ -23,7 +23,7 @@ fn document(kind: DocumentKind, statements: &str) -> Arc<CompiledDocument> {
 }
 
 fn attached(kind: DocumentKind, statements: &str) -> AttachedDocument {
-    AttachedDocument { document: document(kind, statements), arn: None, source: None }
+    document(kind, statements).into()
 }
 
 fn own(identity: &[&str], boundary: Option<&str>, session: Option<&str>) -> PrincipalPolicies {
@@ -73,13 +73,18 @@ fn request(principal: &str, action: &str, resource: Resource) -> AuthzRequest {
             region: "us-east-1".parse().unwrap(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
+        supplied: Supplied::All,
     }
 }
 
 fn decide(request: &AuthzRequest, key_policy: Option<&str>, principal: &PrincipalPolicies) -> Decision {
-    let key_policy = key_policy.map(|statements| document(DocumentKind::KeyPolicy, statements));
-    let cross = request.action.as_str() != "kms:EnableKeyRotation";
-    Authorizer::new(Settings::default()).decide_uncached(request, key_policy.as_ref(), cross, principal)
+    let key_policy = key_policy.map(|statements| attached(DocumentKind::KeyPolicy, statements));
+    let applicable = Applicable {
+        resource_policy: key_policy.as_ref(),
+        cross_account: catalogue::kms::works_across_accounts(&request.action),
+        ..Applicable::new(principal)
+    };
+    Authorizer::new(Settings::default()).decide_uncached(request, &applicable)
 }
 
 fn denial(request: &AuthzRequest, key_policy: Option<&str>, principal: &PrincipalPolicies) -> String {
@@ -230,18 +235,18 @@ impl Subject for Two {
 fn a_permit_needs_every_check() {
     let check = |statements: &str| Check {
         request: request(USER, "kms:ReEncryptFrom", key("111122223333")),
-        key_policy: Some(document(DocumentKind::KeyPolicy, statements)),
+        resource_policy: Some(attached(DocumentKind::KeyPolicy, statements)),
         cross_account: true,
         through_ciphertext: true,
     };
     let authorizer = Authorizer::new(Settings::default());
     let principal = Arc::new(own(&[ALLOWS], None, None));
-    let permit = authorizer.authorize(Two([check(DELEGATES), check(DELEGATES)]), &principal).unwrap();
+    let permit = authorizer.authorize(Two([check(DELEGATES), check(DELEGATES)]), &principal, None).unwrap();
     assert_eq!(permit.decisions().len(), 2);
     let put = crate::aws::ActionName::of("kms:PutKeyPolicy");
     assert!(permit.would_still_allow(&authorizer, put.clone(), &document(DocumentKind::KeyPolicy, DELEGATES)));
     assert!(!permit.would_still_allow(&authorizer, put, &document(DocumentKind::KeyPolicy, "")));
-    let denial = authorizer.authorize(Two([check(DELEGATES), check("")]), &principal).unwrap_err();
+    let denial = authorizer.authorize(Two([check(DELEGATES), check("")]), &principal, None).unwrap_err();
     assert_eq!(denial.check, 1);
     let text = denial.decision.message.clone().unwrap();
     assert!(!text.contains(KEY), "a caller learns the key's ARN from a ciphertext: {text}");
@@ -251,13 +256,14 @@ fn a_permit_needs_every_check() {
 fn a_cached_allow_ends_with_its_session_and_at_the_literal_time() {
     let until = r#"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*",
         "Condition": {"DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:10Z"}}}"#;
-    let policy = document(DocumentKind::KeyPolicy, until);
+    let policy = attached(DocumentKind::KeyPolicy, until);
     let authorizer = Authorizer::new(Settings::default());
     let none = PrincipalPolicies::default();
     let at = |time: &str| {
         let mut asked = request(USER, "kms:Decrypt", key("111122223333"));
         asked.surroundings = Arc::new(Surroundings { now: time.parse().unwrap(), ..(*asked.surroundings).clone() });
-        authorizer.decide(&asked, Some(&policy), true, &none).outcome
+        let applicable = Applicable { resource_policy: Some(&policy), ..Applicable::new(&none) };
+        authorizer.decide(&asked, &applicable).outcome
     };
     assert_eq!(at("2026-01-01T00:00:00Z"), Outcome::Allow);
     assert_eq!(at("2026-01-01T00:00:09.999Z"), Outcome::Allow);

@@ -3,31 +3,31 @@
 use std::borrow::Cow;
 
 use crate::aws::{Caller, ConditionKey, ContextValue, Principal};
-use crate::cedar::Values;
+use crate::cedar::{TimeKey, Values};
 
-use super::{AuthzRequest, KeyAttributes, Resource};
+use super::{AuthzRequest, KeyAttributes, Resource, Supplied};
 
 /// The condition keys of a request as one kind of policy sees them.
 #[derive(Clone, Copy)]
 pub(super) struct RequestValues<'a> {
     request: &'a AuthzRequest,
     /// `kms:ResourceAliases` is for identity policies only (service authorization reference).
-    of_key_policy: bool,
+    of_resource_policy: bool,
 }
 
 impl<'a> RequestValues<'a> {
-    pub(super) fn for_key_policy(request: &'a AuthzRequest) -> Self {
-        Self { request, of_key_policy: true }
+    pub(super) fn for_resource_policy(request: &'a AuthzRequest) -> Self {
+        Self { request, of_resource_policy: true }
     }
 
     pub(super) fn for_principal(request: &'a AuthzRequest) -> Self {
-        Self { request, of_key_policy: false }
+        Self { request, of_resource_policy: false }
     }
 }
 
 impl Values for RequestValues<'_> {
     fn value(&self, key: &ConditionKey) -> Option<ContextValue<'_>> {
-        if self.of_key_policy && key.as_str() == "kms:resourcealiases" {
+        if self.of_resource_policy && key.as_str() == "kms:resourcealiases" {
             return None;
         }
         self.request.value(key)
@@ -68,7 +68,30 @@ impl AuthzRequest {
         }
     }
 
+    /// Whether the request has a value of the clock's under that name.
+    pub(super) fn supplies_time(&self, key: TimeKey) -> bool {
+        match self.supplied {
+            Supplied::All => true,
+            Supplied::Implied { now } => now && key != TimeKey::MultiFactorAuthAge,
+        }
+    }
+
     fn derived(&self, name: &str) -> Option<ContextValue<'_>> {
+        if let Supplied::Implied { now } = self.supplied {
+            let is_implied = match name {
+                "aws:principalarn"
+                | "aws:principalaccount"
+                | "aws:principaltype"
+                | "aws:username"
+                | "aws:resourceaccount"
+                | "kms:calleraccount" => true,
+                "aws:currenttime" | "aws:epochtime" => now,
+                _ => false,
+            };
+            if !is_implied {
+                return None;
+            }
+        }
         let (service, rest) = name.split_once(':')?;
         match service {
             "aws" => self.global(rest),
@@ -110,11 +133,7 @@ impl AuthzRequest {
             }
             "sourceidentity" => session?.source_identity.as_deref().map(text),
             "federatedprovider" => session?.federated_provider.as_deref().map(text),
-            "resourceaccount" => Some(text(match &self.resource {
-                Resource::None => caller.account.as_str(),
-                Resource::Key { attributes, .. } => attributes.account.as_str(),
-                Resource::MissingKey { arn } | Resource::Alias { arn } => arn.account(),
-            })),
+            "resourceaccount" => Some(text(self.resource.owner().unwrap_or(caller.account.as_str()))),
             _ => {
                 if let Some(tag) = name.strip_prefix("principaltag/") {
                     tag_value(&caller.tags, tag)

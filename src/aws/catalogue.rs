@@ -4,6 +4,8 @@
 //! AWS Key Management Service", and IAM User Guide, "AWS global condition context keys".
 //! What the catalogue does not know still works by its text, as a string.
 
+pub mod kms;
+
 use std::borrow::Cow;
 
 use super::KeyType;

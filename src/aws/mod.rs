@@ -10,7 +10,6 @@ mod caller;
 pub mod catalogue;
 mod clock;
 mod condition_key;
-pub mod json;
 mod principal;
 mod region;
 

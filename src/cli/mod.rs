@@ -14,13 +14,7 @@ use clap::Parser;
 /// An authorization gateway that speaks AWS: it verifies SigV4, decides with KMS key policies
 /// and IAM policies, and rotates real keys.
 #[derive(Debug, Parser)]
-#[command(
-    name = "keystile",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true,
-    after_help = "Example:\n  keystile serve\n\nEvery command has a --help of its own, with an example."
-)]
+#[command(name = "keystile", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
@@ -22,8 +22,6 @@ pub struct Identity {
     pub caller: Arc<Caller>,
     /// What its policies say.
     pub policies: Arc<PrincipalPolicies>,
-    /// How the audit shows it, once it was recorded: kept here because it lives as long.
-    pub recorded: OnceLock<String>,
 }
 
 /// A snapshot of all identities. It never changes: a reload makes another.
@@ -369,7 +367,7 @@ impl<'a> DirectoryBuilder<'a> {
             tags,
             session,
         };
-        Some(Identity { caller: Arc::new(caller), policies, recorded: OnceLock::new() })
+        Some(Identity { caller: Arc::new(caller), policies })
     }
 }
 

@@ -12,7 +12,7 @@ use super::name::{AliasName, KeyName, Named, alias_name};
 use super::operation::{EncryptionContext, Input, Operation};
 use super::records::{AliasRecord, KeyView};
 use super::rows;
-use crate::authz::{AuthzRequest, Check, Resource, Subject};
+use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Supplied};
 use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Region, Surroundings};
 use crate::cedar::CompiledDocument;
 use crate::store::Record;
@@ -114,8 +114,7 @@ impl Resolved {
     pub fn resources(&self) -> Vec<Arn> {
         let mut arns: Vec<Arn> = Vec::new();
         for check in &self.checks {
-            if let Resource::Key { arn, .. } | Resource::MissingKey { arn } | Resource::Alias { arn } =
-                &check.request.resource
+            if let Some(arn) = check.request.resource.arn()
                 && !arns.contains(arn)
             {
                 arns.push(arn.clone());
@@ -159,8 +158,9 @@ impl Asking<'_> {
                 resource,
                 operation,
                 surroundings: Arc::clone(self.surroundings),
+                supplied: Supplied::All,
             },
-            key_policy: None,
+            resource_policy: None,
             cross_account: self.cross_account,
             through_ciphertext: self.through_ciphertext,
         }
@@ -170,7 +170,8 @@ impl Asking<'_> {
         match found {
             Found::Key(key) => {
                 let resource = Resource::Key { arn: key.arn().clone(), attributes: Arc::clone(&key.view().attributes) };
-                Check { key_policy: Some(Arc::clone(&key.policy)), ..self.on(action, resource, operation) }
+                let policy = AttachedDocument::from(Arc::clone(&key.policy));
+                Check { resource_policy: Some(policy), ..self.on(action, resource, operation) }
             }
             Found::Missing { arn, .. } => self.on(action, Resource::MissingKey { arn: arn.clone() }, operation),
         }
@@ -245,7 +246,8 @@ impl Kms {
                     all.push(("kms:reencryptonsamekey".into(), ContextValue::Bool(same)));
                     all
                 };
-                let from = Asking { through_ciphertext: request.source_key_id.is_none(), ..asking }.on_found(
+                let through_ciphertext = request.source_key_id.is_none();
+                let from = Asking { caller, surroundings, cross_account: true, through_ciphertext }.on_found(
                     &ActionName::of("kms:ReEncryptFrom"),
                     &source,
                     conditions(request.source_key_id.as_deref(), &request.source_context, &request.source_algorithm),

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keystile::authz::{
-    AttachedDocument, Authorizer, AuthzRequest, Decision, KeyAttributes, Layer, Outcome, PrincipalPolicies, Resource,
-    Settings,
+    Applicable, AttachedDocument, Authorizer, AuthzRequest, Decision, KeyAttributes, Layer, Outcome, PrincipalPolicies,
+    Resource, Settings, Supplied,
 };
 use keystile::aws::{Arn, Caller, ConditionKey, ContextValue, Principal, Session, Surroundings, catalogue};
 use keystile::cedar::{CompiledDocument, Documents};
@@ -111,6 +111,7 @@ fn request(case: &mut Case) -> AuthzRequest {
             region: "us-east-1".parse().unwrap(),
             now: "2024-05-06T00:00:00Z".parse().unwrap(),
         }),
+        supplied: Supplied::All,
     };
     for name in TYPED.iter().chain(&["aws:username", "aws:TagKeys", "k:arn", "aws:PrincipalTag/Team", "k:two"]) {
         let known = case.context.keys().any(|known| known.eq_ignore_ascii_case(name));
@@ -137,7 +138,7 @@ fn typed(text: &str) -> ContextValue<'static> {
 
 fn attached(documents: &Documents, kind: DocumentKind, document: &Value) -> AttachedDocument {
     let document = documents.compile(kind, &document.to_string()).unwrap_or_else(|error| panic!("{error}\n{document}"));
-    AttachedDocument { document, arn: None, source: None }
+    document.into()
 }
 
 fn principal(documents: &Documents, case: &Case) -> PrincipalPolicies {
@@ -149,8 +150,8 @@ fn principal(documents: &Documents, case: &Case) -> PrincipalPolicies {
     )
 }
 
-fn key_policy(documents: &Documents, case: &Case) -> Option<Arc<CompiledDocument>> {
-    case.key_policy.as_ref().map(|document| attached(documents, DocumentKind::KeyPolicy, document).document)
+fn key_policy(documents: &Documents, case: &Case) -> Option<AttachedDocument> {
+    case.key_policy.as_ref().map(|document| attached(documents, DocumentKind::KeyPolicy, document))
 }
 
 fn agrees(decision: &Decision, verdict: interpreter::Verdict, is_root: bool) -> bool {
@@ -182,13 +183,18 @@ proptest! {
         let authorizer = Authorizer::new(Settings { max_bytes: 1 << 20 });
         let request = request(&mut case);
         let (principal, policy) = (principal(&documents, &case), key_policy(&documents, &case));
-        let decision = authorizer.decide_uncached(&request, policy.as_ref(), case.cross_account_operation, &principal);
+        let applicable = Applicable {
+            resource_policy: policy.as_ref(),
+            cross_account: case.cross_account_operation,
+            ..Applicable::new(&principal)
+        };
+        let decision = authorizer.decide_uncached(&request, &applicable);
         let verdict = interpreter::decide(&case);
         prop_assert!(agrees(&decision, verdict, case.principal.ends_with(":root")), "{decision:?}\n{verdict:?}\n{case:#?}");
         prop_assert_eq!(authorizer.counters().errors.load(std::sync::atomic::Ordering::Relaxed), 0);
-        let cached = authorizer.decide(&request, policy.as_ref(), case.cross_account_operation, &principal);
+        let cached = authorizer.decide(&request, &applicable);
         prop_assert_eq!(&*cached, &decision);
-        let again = authorizer.decide(&request, policy.as_ref(), case.cross_account_operation, &principal);
+        let again = authorizer.decide(&request, &applicable);
         prop_assert_eq!(&*again, &decision);
     }
 }
@@ -302,12 +308,13 @@ proptest! {
                 Step::Policy(true, which) => key = which,
                 Step::Policy(false, which) => identity = which,
                 Step::Ask { session, via, team } => {
-                    let policy = attached(&documents, DocumentKind::KeyPolicy, &key_policies[key]).document;
+                    let policy = attached(&documents, DocumentKind::KeyPolicy, &key_policies[key]);
                     let own = attached(&documents, DocumentKind::IdentityPolicy, &identity_policies[identity]);
                     let own = PrincipalPolicies::new(vec![own], None, None);
                     let request = timed_request(session, via, team, now);
-                    let cached = authorizer.decide(&request, Some(&policy), true, &own);
-                    let fresh = authorizer.decide_uncached(&request, Some(&policy), true, &own);
+                    let applicable = Applicable { resource_policy: Some(&policy), ..Applicable::new(&own) };
+                    let cached = authorizer.decide(&request, &applicable);
+                    let fresh = authorizer.decide_uncached(&request, &applicable);
                     prop_assert_eq!(&*cached, &fresh, "{:?}", now);
                 }
             }
@@ -327,12 +334,14 @@ fn two_request_keys_that_differ_only_by_case_fail_closed() {
         "Condition": {"StringEquals": {"aws:PrincipalTag/team": "a"}}}}),
     );
     let mut request = timed_request(0, None, Some("a"), "2024-05-06T00:00:00Z".parse().unwrap());
-    let allowed = authorizer.decide(&request, Some(&policy.document), true, &PrincipalPolicies::default());
+    let none = PrincipalPolicies::default();
+    let applicable = Applicable { resource_policy: Some(&policy), ..Applicable::new(&none) };
+    let allowed = authorizer.decide(&request, &applicable);
     assert_eq!(allowed.outcome, Outcome::Allow);
     let mut caller = (*request.caller).clone();
     caller.tags.push(("TEAM".to_owned(), "a".to_owned()));
     request.caller = Arc::new(caller);
-    let denied = authorizer.decide(&request, Some(&policy.document), true, &PrincipalPolicies::default());
+    let denied = authorizer.decide(&request, &applicable);
     assert_eq!(denied.outcome, Outcome::ImplicitDeny);
 }
 

@@ -1,4 +1,5 @@
 use crate::aws::ActionName;
+use crate::aws::catalogue::kms;
 
 /// An operation that is served, in the model's spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,21 +69,22 @@ pub(crate) struct Facts {
     pub(crate) action: ActionName,
     /// Whether it changes what is stored: its audit record must be on disk before the answer.
     pub(crate) mutation: bool,
-    /// Whether AWS lets another account's principals do it at all.
+    /// Whether AWS lets another account's principals do it at all (of `ReEncrypt`, which is two
+    /// actions, this says nothing).
     pub(crate) cross_account: bool,
     pub(crate) key_ids: KeyIds,
     pub(crate) states: States,
 }
 
 macro_rules! facts {
-    ($($name:ident: $mutation:expr, $cross:expr, $ids:ident, $states:ident;)*) => {
+    ($($name:ident: $mutation:expr, $ids:ident, $states:ident;)*) => {
         /// In the order of [`Kind`].
         pub(crate) const FACTS: &[Facts] = &[$(Facts {
             kind: Kind::$name,
             name: stringify!($name),
             action: ActionName::of(concat!("kms:", stringify!($name))),
             mutation: $mutation,
-            cross_account: $cross,
+            cross_account: kms::operation_works_across_accounts(stringify!($name)),
             key_ids: KeyIds::$ids,
             states: States::$states,
         }),*];
@@ -91,39 +93,37 @@ macro_rules! facts {
 
 const WRITES: bool = true;
 const READS: bool = false;
-const ACROSS: bool = true;
-const WITHIN: bool = false;
 
 facts! {
-    CancelKeyDeletion: WRITES, WITHIN, KeysOnly, PendingDeletion;
-    CreateAlias: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    CreateKey: WRITES, WITHIN, KeysOnly, Any;
-    Decrypt: READS, ACROSS, WithAliases, Enabled;
-    DeleteAlias: WRITES, WITHIN, KeysOnly, Any;
-    DescribeKey: READS, ACROSS, WithAliases, Any;
-    DisableKey: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    DisableKeyRotation: WRITES, WITHIN, RotationKeysOnly, Enabled;
-    EnableKey: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    EnableKeyRotation: WRITES, WITHIN, RotationKeysOnly, Enabled;
-    Encrypt: READS, ACROSS, WithAliases, Enabled;
-    GenerateDataKey: READS, ACROSS, WithAliases, Enabled;
-    GenerateDataKeyWithoutPlaintext: READS, ACROSS, WithAliases, Enabled;
-    GenerateRandom: READS, WITHIN, KeysOnly, Any;
-    GetKeyPolicy: READS, WITHIN, KeysOnly, Any;
-    GetKeyRotationStatus: READS, ACROSS, RotationKeysOnly, Any;
-    ListAliases: READS, WITHIN, KeysOnly, Any;
-    ListKeyPolicies: READS, WITHIN, KeysOnly, Any;
-    ListKeyRotations: READS, WITHIN, RotationKeysOnly, Any;
-    ListKeys: READS, WITHIN, KeysOnly, Any;
-    ListResourceTags: READS, WITHIN, KeysOnly, Any;
-    PutKeyPolicy: WRITES, WITHIN, KeysOnly, Any;
-    ReEncrypt: READS, ACROSS, WithAliases, Enabled;
-    RotateKeyOnDemand: WRITES, WITHIN, RotationKeysOnly, Enabled;
-    ScheduleKeyDeletion: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    TagResource: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    UntagResource: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    UpdateAlias: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
-    UpdateKeyDescription: WRITES, WITHIN, KeysOnly, NotPendingDeletion;
+    CancelKeyDeletion: WRITES, KeysOnly, PendingDeletion;
+    CreateAlias: WRITES, KeysOnly, NotPendingDeletion;
+    CreateKey: WRITES, KeysOnly, Any;
+    Decrypt: READS, WithAliases, Enabled;
+    DeleteAlias: WRITES, KeysOnly, Any;
+    DescribeKey: READS, WithAliases, Any;
+    DisableKey: WRITES, KeysOnly, NotPendingDeletion;
+    DisableKeyRotation: WRITES, RotationKeysOnly, Enabled;
+    EnableKey: WRITES, KeysOnly, NotPendingDeletion;
+    EnableKeyRotation: WRITES, RotationKeysOnly, Enabled;
+    Encrypt: READS, WithAliases, Enabled;
+    GenerateDataKey: READS, WithAliases, Enabled;
+    GenerateDataKeyWithoutPlaintext: READS, WithAliases, Enabled;
+    GenerateRandom: READS, KeysOnly, Any;
+    GetKeyPolicy: READS, KeysOnly, Any;
+    GetKeyRotationStatus: READS, RotationKeysOnly, Any;
+    ListAliases: READS, KeysOnly, Any;
+    ListKeyPolicies: READS, KeysOnly, Any;
+    ListKeyRotations: READS, RotationKeysOnly, Any;
+    ListKeys: READS, KeysOnly, Any;
+    ListResourceTags: READS, KeysOnly, Any;
+    PutKeyPolicy: WRITES, KeysOnly, Any;
+    ReEncrypt: READS, WithAliases, Enabled;
+    RotateKeyOnDemand: WRITES, RotationKeysOnly, Enabled;
+    ScheduleKeyDeletion: WRITES, KeysOnly, NotPendingDeletion;
+    TagResource: WRITES, KeysOnly, NotPendingDeletion;
+    UntagResource: WRITES, KeysOnly, NotPendingDeletion;
+    UpdateAlias: WRITES, KeysOnly, NotPendingDeletion;
+    UpdateKeyDescription: WRITES, KeysOnly, NotPendingDeletion;
 }
 
 impl Kind {

@@ -28,7 +28,6 @@ use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
 use crate::aws::{Clock, OffsetClock};
 use crate::cedar::Documents;
-use crate::kms::wire::JsonText;
 use crate::seal::RootKey;
 use crate::store::{Image, ImageSettings, Precondition, Store, StoreError, Write};
 
@@ -383,19 +382,20 @@ fn in_state(states: States, key: &Key) -> Result<(), KmsError> {
 }
 
 /// The answer about a key.
-fn answer(key: &Key, body: Option<JsonText>) -> Answer {
+fn answer(key: &Key, body: Value) -> Answer {
     let view = key.view();
     Answer {
-        body,
+        body: Some(body),
         resources: vec![view.arn.clone()],
         response_elements: Value::Null,
-        key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id, created)),
+        key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id.to_string(), created)),
     }
 }
 
 /// The answer of a change to a key, which the audit shows by the key's ARN.
-fn changed_to(key: &Key, body: Option<JsonText>) -> Answer {
-    let mut answer = answer(key, body);
+fn changed_to(key: &Key, body: Option<Value>) -> Answer {
+    let mut answer = answer(key, Value::Null);
+    answer.body = body;
     answer.response_elements = json!({"keyId": key.arn().as_str()});
     answer
 }

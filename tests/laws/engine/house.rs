@@ -131,12 +131,11 @@ impl House {
         loop {
             let parsed = Operation::parse(operation, text.as_bytes()).map_err(failed)?;
             let resolved = self.kms.resolve(parsed, caller, &self.surroundings()).await.map_err(failed)?;
-            let permit =
-                self.authorizer.authorize(resolved, &Arc::new(PrincipalPolicies::default())).map_err(|denial| {
-                    ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default())
-                })?;
+            let permit = self.authorizer.authorize(resolved, &Arc::new(PrincipalPolicies::default()), None).map_err(
+                |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
+            )?;
             match self.kms.execute(permit, &Directory).await {
-                Ok(answer) => return Ok(answer.body.map_or(Value::Null, |body| body.to_value())),
+                Ok(mut answer) => return Ok(answer.body.take().unwrap_or(Value::Null)),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(failed(error)),
             }
