@@ -90,11 +90,11 @@ fn engine(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let bench = Bench::new(directory.path());
     let made = bench.call("CreateKey", "{}");
-    let id = made.key.as_ref().unwrap().0.clone();
+    let id = made.key.as_ref().unwrap().0;
     bench.call("EnableKeyRotation", &format!(r#"{{"KeyId":"{id}"}}"#));
     let sealed =
         bench.call("Encrypt", &format!(r#"{{"KeyId":"{id}","Plaintext":"c2VjcmV0","EncryptionContext":{{"a":"b"}}}}"#));
-    let sealed = sealed.body.as_ref().unwrap()["CiphertextBlob"].as_str().unwrap().to_owned();
+    let sealed = sealed.body.as_ref().unwrap().to_value()["CiphertextBlob"].as_str().unwrap().to_owned();
     let requests = [
         ("GetKeyRotationStatus", format!(r#"{{"KeyId":"{id}"}}"#)),
         ("GenerateDataKey", format!(r#"{{"KeyId":"{id}","KeySpec":"AES_256"}}"#)),
@@ -126,10 +126,6 @@ fn engine(criterion: &mut Criterion) {
             );
         });
         group.bench_function("whole", |bencher| bencher.iter(|| bench.call(operation, body)));
-        group.bench_function("answer to text", |bencher| {
-            let answer = bench.call(operation, body);
-            bencher.iter(|| serde_json::to_vec(answer.body.as_ref().unwrap()).unwrap());
-        });
         group.finish();
     }
 }

@@ -15,4 +15,5 @@ pub mod identity;
 pub mod kms;
 pub mod seal;
 pub mod sigv4;
+pub mod simulate;
 pub mod store;

@@ -4,11 +4,16 @@
 //! Callers on any thread serialise a [`Record`] and hand it over; one thread chains, writes and
 //! synchronises them in groups.
 
+mod api_call;
 mod chain;
 mod head;
 mod open;
 mod record;
 mod reserve;
+mod resources;
+mod seconds;
+mod service_event;
+mod user_identity;
 mod verify;
 mod writer;
 
@@ -16,6 +21,7 @@ pub use chain::{Chain, Hash};
 pub use head::Head;
 pub use open::Recovery;
 pub use record::{ApiCall, Identity, Record, ServiceEvent};
+pub use user_identity::user_identity;
 pub use verify::{Expectation, Problem, Report, verify};
 pub use writer::{AuditLog, Settings, Status};
 

@@ -1,9 +1,9 @@
 //! What the documents of one layer answer, and the decisions that are made of answers.
 
 use crate::aws::Arn;
-use crate::cedar::{CompiledDocument, PrincipalClass, SatisfiedStatement};
+use crate::cedar::{PrincipalClass, SatisfiedStatement};
 
-use super::{AttachedDocument, DecidedBy, Decision, DocumentSource, Layer, Outcome};
+use super::{AttachedDocument, DecidedBy, Decision, Layer, Outcome};
 
 /// What one layer says.
 #[derive(Default)]
@@ -23,8 +23,7 @@ impl Answer {
         satisfied: &crate::cedar::Satisfied,
         class: impl Fn(PrincipalClass) -> PrincipalClass,
     ) {
-        let name =
-            |statement: &SatisfiedStatement| place.decided_by(&attached.document, attached.source.as_ref(), *statement);
+        let name = |statement: &SatisfiedStatement| place.statement(attached, statement.statement);
         if self.denies.is_empty() && !satisfied.denies.is_empty() {
             self.denying.clone_from(&attached.arn);
         }
@@ -92,18 +91,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn decided_by(
-        self,
-        document: &CompiledDocument,
-        source: Option<&DocumentSource>,
-        satisfied: SatisfiedStatement,
-    ) -> DecidedBy {
-        let statement = document.document().statements.get(satisfied.statement as usize);
+    /// A statement of the document that stands here, by its place from 0.
+    pub(super) fn statement(self, attached: &AttachedDocument, index: u32) -> DecidedBy {
+        let source = attached.source.as_ref();
+        let statement = attached.document.document().statements.get(index as usize);
         DecidedBy {
             layer: self.layer,
             level: self.level,
             document: Some(self.document),
-            statement: Some(satisfied.statement),
+            statement: Some(index),
             sid: statement.and_then(|statement| statement.sid.clone()),
             file: source.map(|source| source.file.to_string()),
             line: statement.and_then(|statement| match source {
@@ -111,6 +107,14 @@ impl Place {
                 Some(source) => source.first_line.map(|first| first.saturating_add(statement.line).saturating_sub(1)),
             }),
         }
+    }
+}
+
+impl Place {
+    /// The document, or the grant, that stands here, as a whole.
+    pub(super) fn document_alone(self) -> DecidedBy {
+        let Self { layer, level, document } = self;
+        DecidedBy { layer, level, document: Some(document), statement: None, sid: None, file: None, line: None }
     }
 }
 

@@ -152,7 +152,10 @@ impl Authorizer {
     /// The decision, and whether an error made it.
     fn make(&self, inputs: &Inputs<'_>) -> (Decision, bool) {
         let request = inputs.request;
-        let decided = self.entities(&request.caller).and_then(|caller| Question { inputs, caller: &caller }.decide());
+        let decided = self.entities(&request.caller).and_then(|caller| {
+            let federating = federating(&request.caller).map(|user| CallerEntities::new(&user)).transpose()?;
+            Question { inputs, caller: &caller, federating: federating.as_ref() }.decide()
+        });
         match decided {
             Ok(decision) => (decision, false),
             Err(error) => {
@@ -172,6 +175,17 @@ impl Authorizer {
         self.callers.insert(key, Arc::clone(&made));
         Ok(made)
     }
+}
+
+/// The IAM user that federated the caller, as a caller.
+fn federating(caller: &Caller) -> Option<Caller> {
+    let arn = caller.federated_by()?;
+    Some(Caller {
+        principal: crate::aws::Principal::User(arn.clone()),
+        principal_arn: arn.clone(),
+        user_id: "".into(),
+        ..caller.clone()
+    })
 }
 
 /// A denial that no policy's statement gave.

@@ -137,6 +137,10 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     into.extend(who.account.as_str().as_bytes());
     text(who.principal_arn.as_str(), into);
     text(&who.user_id, into);
+    match who.federated_by() {
+        None => into.push(0),
+        Some(arn) => tagged(1, arn.as_str(), into),
+    }
     match &request.resource {
         Resource::None => into.push(0),
         Resource::Key { arn, attributes } => {
@@ -168,7 +172,10 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
 
 /// What an explanation says of a document beside what the document says.
 fn origin(attached: &AttachedDocument, into: &mut Vec<u8>) {
-    text(attached.arn.as_ref().map_or("", Arn::as_str), into);
+    match &attached.arn {
+        None => into.push(0),
+        Some(arn) => tagged(1, arn.as_str(), into),
+    }
     match &attached.source {
         None => into.push(0),
         Some(source) => {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::Serialize;
 
 /// What came out.
@@ -10,6 +12,18 @@ pub enum Outcome {
     ImplicitDeny,
     /// A policy denied it.
     ExplicitDeny,
+}
+
+impl Outcome {
+    /// As it is printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::ImplicitDeny => "implicit_deny",
+            Self::ExplicitDeny => "explicit_deny",
+        }
+    }
 }
 
 /// A kind of policy in the evaluation.
@@ -25,6 +39,23 @@ pub enum Layer {
     PermissionsBoundary,
     SessionPolicy,
     Grant,
+}
+
+impl Layer {
+    /// For people: `key policy`.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::ServiceControlPolicy => "service control policy",
+            Self::ResourceControlPolicy => "resource control policy",
+            Self::KeyPolicy => "key policy",
+            Self::ResourcePolicy => "resource policy",
+            Self::IdentityPolicy => "identity policy",
+            Self::PermissionsBoundary => "permissions boundary",
+            Self::SessionPolicy => "session policy",
+            Self::Grant => "grant",
+        }
+    }
 }
 
 /// A statement that decided, or (for an implicit deny) the layer that was silent.
@@ -44,6 +75,31 @@ pub struct DecidedBy {
     pub file: Option<String>,
     /// The statement's line in its document, from 1.
     pub line: Option<u32>,
+}
+
+/// `key policy, statement 1 "RotateWithMfa" (rotation.json:12)`.
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.layer.in_words())?;
+        if let Some(level) = self.level {
+            write!(f, " of level {level}")?;
+        }
+        let is_alone = matches!(self.layer, Layer::KeyPolicy | Layer::ResourcePolicy | Layer::PermissionsBoundary);
+        if let Some(document) = self.document.filter(|_| !is_alone) {
+            write!(f, " {document}")?;
+        }
+        if let Some(statement) = self.statement {
+            write!(f, ", statement {statement}")?;
+        }
+        if let Some(sid) = &self.sid {
+            write!(f, " {sid:?}")?;
+        }
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " ({file}:{line})"),
+            (Some(file), None) => write!(f, " ({file})"),
+            (None, _) => Ok(()),
+        }
+    }
 }
 
 /// The decision on one request.

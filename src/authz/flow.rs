@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::aws::{AccountId, Arn, Principal};
-use crate::cedar::{CallerEntities, EvaluationError, PrincipalClass, Query, ResourceEntity, Slice};
+use crate::cedar::{CallerEntities, EvaluationError, PrincipalClass, Query, ResourceEntity, SatisfiedStatement, Slice};
 
 use super::answer::{Answer, OwnSide, Place, allow, implicit};
 use super::controls::Controls;
@@ -17,6 +17,8 @@ use super::{AttachedDocument, Decision, Layer, Outcome, Resource};
 pub(super) struct Question<'a> {
     pub(super) inputs: &'a Inputs<'a>,
     pub(super) caller: &'a CallerEntities,
+    /// The IAM user that federated the caller.
+    pub(super) federating: Option<&'a CallerEntities>,
 }
 
 /// What every layer says.
@@ -114,6 +116,14 @@ impl Question<'_> {
             let satisfied = slice.evaluate(&self.query(resource, &values))?;
             let place = Place { layer: self.resource_layer(), level: None, document: 0 };
             answer.add(place, attached, &satisfied, |class| class);
+            if let Some(user) = self.federating {
+                let mut satisfied = slice.evaluate(&Query { caller: user, ..self.query(resource, &values) })?;
+                // What names the user who federated is limited as what names a role.
+                let names_user = |statement: &SatisfiedStatement| statement.class == Some(PrincipalClass::User);
+                satisfied.denies.retain(names_user);
+                satisfied.allows.retain(names_user);
+                answer.add(place, attached, &satisfied, |_| PrincipalClass::Role);
+            }
         }
         Ok(answer)
     }

@@ -50,7 +50,12 @@ impl GrantPrincipal {
 }
 
 impl Grant {
-    fn covers(&self, action: &crate::aws::ActionName) -> bool {
+    /// Whether the caller is its grantee.
+    pub(super) fn is_for(&self, request: &AuthzRequest) -> bool {
+        self.grantee.names(&request.caller).is_some()
+    }
+
+    pub(super) fn covers(&self, action: &crate::aws::ActionName) -> bool {
         self.operations.iter().any(|operation| operation.eq_ignore_ascii_case(action.name()))
     }
 
@@ -61,7 +66,7 @@ impl Grant {
             let key = ConditionKey::new(SOURCE_ARN);
             request.value(&key).is_some_and(|value| value.texts() == [arn.as_str()])
         };
-        let reads_context = !["kms:DescribeKey", RETIRE_GRANT].iter().any(|name| is(request, name));
+        let reads_context = reads_encryption_context(request);
         let equals = constraints.encryption_context_equals.as_ref().filter(|_| reads_context);
         let subset = constraints.encryption_context_subset.as_ref().filter(|_| reads_context);
         equals.is_none_or(|equals| equals.len() == context.map_or(0, BTreeMap::len) && equals.iter().all(has))
@@ -160,6 +165,11 @@ fn allowed(place: u32, named: Named, is_own: bool, own: &OwnSide) -> Decision {
         _ => own.allowing(),
     };
     allow(std::iter::once(grant).chain(beside).collect())
+}
+
+/// The constraints on the encryption context are ignored for actions that have none.
+pub(super) fn reads_encryption_context(request: &AuthzRequest) -> bool {
+    !["kms:DescribeKey", RETIRE_GRANT].iter().any(|name| is(request, name))
 }
 
 fn is(request: &AuthzRequest, action: &str) -> bool {

@@ -26,12 +26,12 @@ impl<T> PerAction<T> {
     pub(super) fn get(&self, action: &ActionName, make: impl FnOnce() -> T) -> Arc<T> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(action.as_str()).cloned();
         known.unwrap_or_else(|| {
-            let made = Arc::new(make());
+            let new = Arc::new(make());
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             if all.len() < Self::MAX {
-                all.insert(action.as_str().into(), Arc::clone(&made));
+                all.insert(action.as_str().into(), Arc::clone(&new));
             }
-            made
+            new
         })
     }
 }

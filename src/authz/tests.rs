@@ -8,6 +8,11 @@ use crate::iam::DocumentKind;
 
 use super::*;
 
+mod callers;
+mod controls;
+mod grants;
+mod resource_policies;
+
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const USER: &str = "arn:aws:iam::111122223333:user/alice";
 const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/Rotator/nightly";

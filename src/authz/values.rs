@@ -105,7 +105,7 @@ impl AuthzRequest {
         let caller = &*self.caller;
         let surroundings = &*self.surroundings;
         let session = caller.session.as_ref();
-        let has_account = !matches!(caller.principal, Principal::Service(_) | Principal::Anonymous);
+        let has_account = has_account(caller);
         match name {
             "currenttime" => Some(ContextValue::Time(surroundings.now)),
             "epochtime" => Some(ContextValue::Number(surroundings.now.as_second())),
@@ -133,7 +133,9 @@ impl AuthzRequest {
             }
             "sourceidentity" => session?.source_identity.as_deref().map(text),
             "federatedprovider" => session?.federated_provider.as_deref().map(text),
-            "resourceaccount" => Some(text(self.resource.owner().unwrap_or(caller.account.as_str()))),
+            "resourceaccount" => {
+                self.resource.owner().or_else(|| has_account.then(|| caller.account.as_str())).map(text)
+            }
             _ => {
                 if let Some(tag) = name.strip_prefix("principaltag/") {
                     tag_value(&caller.tags, tag)
@@ -148,7 +150,7 @@ impl AuthzRequest {
     /// keys for AWS Key Management Service"); the others are the operation's.
     fn kms(&self, name: &str) -> Option<ContextValue<'_>> {
         if name == "calleraccount" {
-            return Some(text(self.caller.account.as_str()));
+            return has_account(&self.caller).then(|| text(self.caller.account.as_str()));
         }
         let attributes = self.attributes()?;
         match name {
@@ -170,6 +172,11 @@ impl AuthzRequest {
             _ => None,
         }
     }
+}
+
+/// Services and nobody belong to no account.
+fn has_account(caller: &Caller) -> bool {
+    !matches!(caller.principal, Principal::Service(_) | Principal::Anonymous)
 }
 
 /// `aws:MultiFactorAuthAge`: whole seconds since the second factor was proved.

@@ -40,6 +40,8 @@ pub struct Session {
     pub source_identity: Option<String>,
     /// `aws:FederatedProvider`.
     pub federated_provider: Option<String>,
+    /// The IAM user that asked for a federated user's session (`GetFederationToken`).
+    pub federated_by: Option<Arn>,
 }
 
 impl Caller {
@@ -62,6 +64,15 @@ impl Caller {
             Principal::FederatedUser(_) => "FederatedUser",
             Principal::Service(_) => "Service",
             Principal::Anonymous => "Anonymous",
+        }
+    }
+
+    /// The IAM user that federated this caller; none for any other than a federated user.
+    #[must_use]
+    pub fn federated_by(&self) -> Option<&Arn> {
+        match self.principal {
+            Principal::FederatedUser(_) => self.session.as_ref()?.federated_by.as_ref(),
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ mod caller;
 pub mod catalogue;
 mod clock;
 mod condition_key;
+pub mod json;
 mod principal;
 mod region;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::aws::{ActionName, catalogue};
-use crate::iam::{ActionElement, ActionPattern, Document, Part, Pattern, Statement};
+use crate::iam::{ActionElement, ActionPattern, Document, DocumentKind, Part, Pattern, Statement};
 
+use super::resources::is_about_its_bearer;
 use super::text::string;
 
 /// `kms::Action::"Decrypt"`; other services' actions are `aws::Action::"s3:GetObject"`.
@@ -18,8 +19,8 @@ pub(super) struct ActionUid {
 impl ActionUid {
     fn new(service: &str, name: &str) -> Self {
         if service.eq_ignore_ascii_case("kms") {
-            let known = catalogue::KMS_ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(name));
-            Self { kms: true, id: known.map_or_else(|| name.to_owned(), |known| (*known).to_owned()) }
+            let known = catalogue::service("kms").and_then(|kms| kms.action(name));
+            Self { kms: true, id: known.map_or(name, |known| known.name).to_owned() }
         } else {
             Self { kms: false, id: format!("{service}:{name}") }
         }
@@ -28,6 +29,11 @@ impl ActionUid {
     /// `kms::Action`, `aws::Action`.
     pub(super) fn type_name(&self) -> &'static str {
         if self.kms { "kms::Action" } else { "aws::Action" }
+    }
+
+    /// Whether it stands for the actions that its pattern matches: a group, not an action.
+    fn is_group(&self) -> bool {
+        self.id.contains(['*', '?'])
     }
 
     /// `kms::Action::"*"`.
@@ -54,9 +60,12 @@ pub(super) struct Universe {
 impl Universe {
     /// The catalogue's KMS actions and those that the document names without wildcards.
     pub(super) fn of(document: &Document) -> Self {
-        let mut actions: BTreeMap<String, ActionUid> = catalogue::KMS_ACTIONS
+        let mut actions: BTreeMap<String, ActionUid> = catalogue::kms_actions()
             .iter()
-            .map(|name| (format!("kms:{}", name.to_ascii_lowercase()), ActionUid::new("kms", name)))
+            .map(|action| {
+                let uid = ActionUid { kms: true, id: action.name.to_owned() };
+                (format!("kms:{}", action.name.to_ascii_lowercase()), uid)
+            })
             .collect();
         for pattern in document.statements.iter().flat_map(patterns) {
             if pattern.service.as_literal().is_some()
@@ -83,6 +92,12 @@ impl Universe {
     fn expand(&self, pattern: &ActionPattern) -> Vec<ActionUid> {
         if !self.single && pattern.service.as_literal() == Some("kms") && is_star(&pattern.name) {
             return vec![ActionUid::kms_group()];
+        }
+        if pattern.service.as_literal().is_some() && pattern.name.as_literal().is_some() {
+            let known = self.actions.get(&pattern.text.to_ascii_lowercase());
+            if self.single || known.is_some() {
+                return known.cloned().into_iter().collect();
+            }
         }
         let matching = self
             .actions
@@ -143,7 +158,7 @@ pub(super) fn constraints(uids: &[ActionUid]) -> Vec<String> {
 
 fn constraint(uids: &[&ActionUid]) -> String {
     match uids {
-        [uid] if **uid == ActionUid::kms_group() => format!("action in {uid}"),
+        [uid] if uid.is_group() => format!("action in {uid}"),
         [uid] => format!("action == {uid}"),
         uids => {
             let texts: Vec<String> = uids.iter().map(ToString::to_string).collect();
@@ -153,10 +168,10 @@ fn constraint(uids: &[&ActionUid]) -> String {
 }
 
 /// Whether the statement can apply to the action: what slices are made by.
-pub(super) fn statement_names(statement: &Statement, action: &ActionName) -> bool {
+pub(super) fn statement_names(kind: DocumentKind, statement: &Statement, action: &ActionName) -> bool {
     let names =
         |patterns: &[ActionPattern]| patterns.iter().any(|pattern| pattern.matches(action.service(), action.name()));
-    statement.resource.is_some()
+    (statement.resource.is_some() || is_about_its_bearer(kind))
         && match &statement.action {
             None => false,
             Some(ActionElement::Action(patterns)) => names(patterns),

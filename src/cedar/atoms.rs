@@ -35,7 +35,7 @@ pub(super) enum AtomKind {
 
 /// A condition with its values read.
 #[derive(Clone, Debug)]
-pub(super) struct PreparedCondition {
+pub struct PreparedCondition {
     pub(super) condition: Condition,
     pub(super) values: CompiledValues,
 }
@@ -68,6 +68,22 @@ impl Atom {
 }
 
 impl PreparedCondition {
+    /// The condition.
+    #[must_use]
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// What becomes of it in one request.
+    pub fn holds(&self, values: &dyn Values) -> Verdict {
+        self.verdict(self.condition.operator, values)
+    }
+
+    /// The condition keys that its values' variables name.
+    pub fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
+        self.values.variables()
+    }
+
     fn verdict(&self, operator: Operator, values: &dyn Values) -> Verdict {
         let value = values.value(&self.condition.key);
         let multivalued = matches!(value, Some(ContextValue::Many(_)));
@@ -78,7 +94,7 @@ impl PreparedCondition {
 }
 
 /// What a policy variable stands for.
-fn variable<'v>(values: &'v dyn Values, key: &ConditionKey) -> Variable<'v> {
+pub fn variable<'v>(values: &'v dyn Values, key: &ConditionKey) -> Variable<'v> {
     match values.value(key) {
         None => Variable::Absent,
         Some(ContextValue::Many(several)) if several.is_empty() => Variable::Absent,

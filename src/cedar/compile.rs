@@ -96,6 +96,13 @@ impl CompiledDocument {
         &self.source.document
     }
 
+    /// The conditions of a statement, by its place from 0, in its order; empty where there is no
+    /// such statement.
+    #[must_use]
+    pub fn conditions(&self, statement: usize) -> &[Arc<PreparedCondition>] {
+        self.source.conditions.get(statement).map_or(&[], Vec::as_slice)
+    }
+
     /// The statements that can match the action.
     #[must_use]
     pub fn slice(&self, action: &ActionName) -> Arc<Slice> {
@@ -106,7 +113,7 @@ impl CompiledDocument {
     fn new_slice(&self, action: &ActionName) -> Arc<Slice> {
         let statements: Box<[u32]> = (0..)
             .zip(&self.source.document.statements)
-            .filter(|(_, statement)| statement_names(statement, action))
+            .filter(|(_, statement)| statement_names(self.kind, statement, action))
             .map(|(index, _)| index)
             .collect();
         let renderings = if self.renderings.universe.get(action).is_some() || statements.is_empty() {

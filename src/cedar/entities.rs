@@ -102,8 +102,8 @@ impl CallerEntities {
         let mut all = vec![Entity::new_no_attrs(principal.clone(), parents.iter().cloned().collect())];
         all.extend(parents.into_iter().map(Entity::with_uid));
         let group = action_uid(&ActionUid::kms_group());
-        for name in catalogue::KMS_ACTIONS {
-            let action = uid(&types.kms_action, name);
+        for action in catalogue::kms_actions() {
+            let action = uid(&types.kms_action, action.name);
             all.push(Entity::new_no_attrs(action, HashSet::from([group.clone()])));
         }
         all.push(Entity::with_uid(group));

@@ -21,7 +21,7 @@ mod text;
 mod translate;
 mod variant;
 
-pub use atoms::{Atom, Values};
+pub use atoms::{Atom, PreparedCondition, Values, variable};
 pub use compile::{CompileError, CompiledDocument};
 pub use documents::Documents;
 pub use entities::CallerEntities;

@@ -3,7 +3,7 @@
 use cedar_policy::{EntityId, EntityUid, RestrictedExpression};
 
 use crate::aws::Arn;
-use crate::iam::{ResourceElement, ResourcePattern, Statement};
+use crate::iam::{DocumentKind, ResourceElement, ResourcePattern, Statement};
 
 use super::atoms::AtomKind;
 use super::entities::types;
@@ -65,13 +65,14 @@ pub(super) fn resource_record(arn: &Arn) -> Option<RestrictedExpression> {
 /// nothing matches.
 pub(super) fn translate(
     statement: &Statement,
-    of_a_key: bool,
+    kind: DocumentKind,
     sink: &mut Sink<'_>,
 ) -> Option<(String, Option<Clause>)> {
-    let scope = if of_a_key { "resource is kms::Key" } else { "resource" }.to_owned();
-    let (patterns, negated) = match statement.resource.as_ref()? {
-        ResourceElement::Resource(patterns) => (patterns, false),
-        ResourceElement::NotResource(patterns) => (patterns, true),
+    let scope = if kind == DocumentKind::KeyPolicy { "resource is kms::Key" } else { "resource" }.to_owned();
+    let (patterns, negated) = match statement.resource.as_ref() {
+        None => return is_about_its_bearer(kind).then_some((scope, None)),
+        Some(ResourceElement::Resource(patterns)) => (patterns, false),
+        Some(ResourceElement::NotResource(patterns)) => (patterns, true),
     };
     if patterns.contains(&ResourcePattern::Any) {
         return (!negated).then_some((scope, None));
@@ -94,6 +95,12 @@ pub(super) fn translate(
         None => sink.atom(AtomKind::Resource(patterns.as_slice().into())),
     };
     Some((scope, Some(if negated { Clause::Unless(test) } else { Clause::When(test) })))
+}
+
+/// Whether a statement without a Resource element is about the resource that bears the document: a
+/// trust policy's is. In a key policy it has no effect.
+pub(super) fn is_about_its_bearer(kind: DocumentKind) -> bool {
+    kind == DocumentKind::ResourcePolicy
 }
 
 /// The pattern against `context.resource`, as a term that can stand under `&&`; none where Cedar

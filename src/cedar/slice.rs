@@ -144,6 +144,12 @@ impl Slice {
         &self.projection
     }
 
+    /// The places in the document, from 0, of the statements that can match the action.
+    #[must_use]
+    pub fn statements(&self) -> &[u32] {
+        &self.statements
+    }
+
     /// Whether no statement can match the action.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -254,7 +254,7 @@ fn identity_policies_name_resources() {
         translation.policies,
         r#"@source("identity_policy[0]#0")
 permit (principal, action, resource == kms::Key::"arn:aws:kms:us-east-1:111122223333:key/k")
-when { action == kms::Action::"Decrypt" || action == aws::Action::"s3:Get*" };
+when { action == kms::Action::"Decrypt" || action in aws::Action::"s3:Get*" };
 
 @source("identity_policy[0]#1")
 permit (principal, action, resource)
@@ -269,7 +269,96 @@ unless { context.atoms.A1 };"#
 }
 
 #[test]
+fn a_resource_part_may_be_empty() {
+    let text = r#"{"Statement": {"Effect": "Allow", "Action": "organizations:ListRoots", "Resource": "arn:aws:organizations::*:"}}"#;
+    let translation = CompiledDocument::translate(DocumentKind::IdentityPolicy, text).unwrap();
+    assert!(translation.warnings.is_empty(), "{:?}", translation.warnings);
+    assert!(translation.policies.contains(r#"context.resource.resource == """#), "{}", translation.policies);
+}
+
+#[test]
 fn a_statement_without_effect_becomes_no_policy() {
     let translation = key(r#"{"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt"}"#);
     assert_eq!((translation.policies.as_str(), translation.without_effect), ("", vec![0]));
+}
+
+/// Cedar validates a policy once for each kind of request: a document of thousands of actions must
+/// not take minutes to load.
+#[test]
+fn the_price_of_a_policy_does_not_explode_with_the_actions_that_it_names() {
+    let actions: Vec<String> = (0..5000).map(|at| format!(r#""service{at}:Action{at}", "kms:Action{at}""#)).collect();
+    for element in ["Action", "NotAction"] {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "{element}": [{}], "Resource": "*"}}]}}"#,
+            actions.join(", ")
+        );
+        let began = std::time::Instant::now();
+        let translation = CompiledDocument::translate(DocumentKind::IdentityPolicy, &text).unwrap();
+        assert!(translation.warnings.is_empty(), "{:?}", translation.warnings);
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+    let statements: Vec<String> = (0..400)
+        .map(|at| format!(r#"{{"Effect": "Allow", "Action": ["a:B{at}", "a:C*", "kms:D{at}"], "Resource": "*"}}"#))
+        .collect();
+    let text = format!(r#"{{"Statement": [{}]}}"#, statements.join(","));
+    let began = std::time::Instant::now();
+    CompiledDocument::translate(DocumentKind::IdentityPolicy, &text).unwrap();
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
+
+/// A few policies at a time are validated, under a schema in which one action stands for many: the
+/// document as a whole validates under the schema that is printed for it.
+#[test]
+fn the_printed_schema_validates_the_printed_policies() {
+    use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
+    for (kind, statements) in [
+        (DocumentKind::KeyPolicy, r#"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}"#),
+        (
+            DocumentKind::KeyPolicy,
+            r#"{"Effect": "Allow", "Principal": "*", "NotAction": ["kms:DescribeKey", "kms:New"], "Resource": "*"}"#,
+        ),
+        (DocumentKind::IdentityPolicy, r#"{"Effect": "Allow", "NotAction": "kms:*", "Resource": "*"}"#),
+        (
+            DocumentKind::IdentityPolicy,
+            r#"{"Effect": "Deny", "NotAction": ["sts:GetCallerIdentity", "s3:*", "kms:Decrypt"], "Resource": "*"},
+          {"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource": "arn:aws:s3:::b/${aws:username}/*",
+           "Condition": {"StringLike": {"aws:PrincipalTag/a": "x?"}, "Bool": {"aws:SecureTransport": true}}},
+          {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:kms:*:*:key/a", "Condition": {"StringLike": {"aws:username": "x?"}}}"#,
+        ),
+    ] {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
+        let translation = CompiledDocument::translate(kind, &text).unwrap();
+        assert!(translation.warnings.is_empty(), "{:?}", translation.warnings);
+        let (schema, _) = Schema::from_cedarschema_str(&translation.schema).unwrap();
+        let set: PolicySet = translation.policies.parse().unwrap();
+        let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        assert!(result.validation_passed_without_warnings(), "{result}");
+    }
+}
+
+#[test]
+fn a_control_policy_and_a_resource_policy_name_their_layer_and_validate() {
+    for (kind, statement, expected) in [
+        (
+            DocumentKind::ServiceControlPolicy,
+            r#"{"Effect": "Deny", "NotAction": ["iam:*", "kms:Decrypt"], "Resource": "*"}"#,
+            "@source(\"service_control_policy[0]#0\")\nforbid (principal, action, resource)\nunless { action == kms::Action::\"Decrypt\" || action == aws::Action::\"iam:*\" };",
+        ),
+        (
+            DocumentKind::ResourceControlPolicy,
+            r#"{"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}"#,
+            "@source(\"resource_control_policy[0]#0\") @principal_class(\"any\")\nforbid (principal, action in kms::Action::\"*\", resource);",
+        ),
+        (
+            DocumentKind::ResourcePolicy,
+            r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/R"}, "Action": "sts:AssumeRole"}"#,
+            "@source(\"resource_policy[0]#0\") @principal_class(\"role\")\npermit (principal in iam::Role::\"arn:aws:iam::111122223333:role/R\",\n        action == aws::Action::\"sts:AssumeRole\",\n        resource);",
+        ),
+    ] {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
+        let translation = CompiledDocument::translate(kind, &text).unwrap();
+        assert!(translation.warnings.is_empty(), "{:?}", translation.warnings);
+        assert_eq!(translation.policies, expected);
+        CompiledDocument::compile(kind, &text).unwrap();
+    }
 }

@@ -127,6 +127,7 @@ pub(super) fn statement(
     atoms: &mut Vec<Atom>,
 ) -> Vec<TranslatedPolicy> {
     let mut sink = Sink::new(mode, atoms);
+    sink.inputs.principal = statement.principal.is_some();
     let mut named = BTreeSet::new();
     let mut clauses = Vec::new();
     let action = match ActionScope::of(statement, universe) {
@@ -151,8 +152,7 @@ pub(super) fn statement(
     let Some(principals) = principals(statement.principal.as_ref(), mode, &mut clauses) else {
         return Vec::new();
     };
-    let Some((resource, resource_clause)) = resources::translate(statement, kind == DocumentKind::KeyPolicy, &mut sink)
-    else {
+    let Some((resource, resource_clause)) = resources::translate(statement, kind, &mut sink) else {
         return Vec::new();
     };
     clauses.extend(resource_clause);
@@ -211,6 +211,9 @@ fn layer_name(kind: DocumentKind) -> &'static str {
         DocumentKind::IdentityPolicy => "identity_policy",
         DocumentKind::PermissionsBoundary => "permissions_boundary",
         DocumentKind::SessionPolicy => "session_policy",
+        DocumentKind::ServiceControlPolicy => "service_control_policy",
+        DocumentKind::ResourceControlPolicy => "resource_control_policy",
+        DocumentKind::ResourcePolicy => "resource_policy",
     }
 }
 

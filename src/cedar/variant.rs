@@ -11,7 +11,7 @@ use crate::iam::{Document, DocumentKind};
 use super::actions::Universe;
 use super::atoms::{Atom, PreparedCondition};
 use super::compile::CompileError;
-use super::schema::{self, Inputs};
+use super::schema::{self, Inputs, Purpose};
 use super::translate::{self, Mode, PrincipalClass, TranslatedPolicy};
 
 /// A document with what every rendering of it needs.
@@ -71,16 +71,16 @@ impl Source {
     /// Renders, parses and validates.
     pub(super) fn compile(&self, universe: &Universe, mode: Mode) -> Result<Variant, CompileError> {
         let (translated, atoms) = self.render(universe, mode);
-        let place = |statement: u32| self.document.statements.get(statement as usize).map(|statement| statement.line);
-        let (schema, set) = self.parse(&translated, false, &place)?;
-        validate(schema, &set, &place)?;
+        let parsed = self.parse(&translated)?;
+        self.validate(&translated, &parsed)?;
         let policies = translated
             .into_iter()
-            .enumerate()
-            .filter_map(|(at, translated)| {
-                let policy = set.policy(&policy_id(at))?.clone();
-                let TranslatedPolicy { statement, class, inputs, .. } = translated;
-                Some(CompiledPolicy { policy, statement, class, inputs })
+            .zip(parsed)
+            .map(|(TranslatedPolicy { statement, class, inputs, .. }, policy)| CompiledPolicy {
+                policy,
+                statement,
+                class,
+                inputs,
             })
             .collect();
         Ok(Variant { policies, atoms })
@@ -90,73 +90,87 @@ impl Source {
     pub(super) fn translation(&self, universe: &Universe) -> Result<Translation, CompileError> {
         let mode = Mode { atoms_only: false, bounded: false };
         let (translated, atoms) = self.render(universe, mode);
-        let place = |statement: u32| self.document.statements.get(statement as usize).map(|statement| statement.line);
-        let (schema, set) = self.parse(&translated, true, &place)?;
-        let warnings = validate(schema, &set, &place)?;
+        let warnings = self.validate(&translated, &self.parse(&translated)?)?;
         let with_effect: BTreeSet<u32> = translated.iter().map(|policy| policy.statement).collect();
         let all = 0..u32::try_from(self.document.statements.len()).unwrap_or(u32::MAX);
-        let texts: Vec<&str> = translated.iter().map(|policy| policy.text.as_str()).collect();
         Ok(Translation {
-            policies: texts.join("\n\n"),
-            schema: self.schema(&translated, true),
+            policies: joined(&translated),
+            schema: self.schema(&translated, Purpose::Reading),
             atoms,
             without_effect: all.filter(|statement| !with_effect.contains(statement)).collect(),
             warnings,
         })
     }
 
-    fn schema(&self, translated: &[TranslatedPolicy], whole_catalogue: bool) -> String {
+    fn schema(&self, translated: &[TranslatedPolicy], purpose: Purpose) -> String {
         let mut inputs = Inputs::default();
-        let mut named = BTreeSet::new();
         for policy in translated {
             inputs.attributes.extend(policy.inputs.attributes.iter().cloned());
             inputs.atoms.extend(policy.inputs.atoms.iter().cloned());
             inputs.resource |= policy.inputs.resource;
-            named.extend(policy.actions.iter().cloned());
+            inputs.principal |= policy.inputs.principal;
         }
         // The policies of one statement share its atoms.
         let mut seen = BTreeSet::new();
         inputs.atoms.retain(|name| seen.insert(name.clone()));
-        schema::text(&inputs, &named, self.kind == DocumentKind::KeyPolicy, whole_catalogue)
+        let named: Vec<_> = translated.iter().map(|policy| &policy.actions).collect();
+        schema::text(&inputs, &named, self.kind == DocumentKind::KeyPolicy, purpose)
     }
 
-    fn parse(
-        &self,
-        translated: &[TranslatedPolicy],
-        whole_catalogue: bool,
-        place: &dyn Fn(u32) -> Option<u32>,
-    ) -> Result<(Schema, PolicySet), CompileError> {
-        let text = self.schema(translated, whole_catalogue);
-        let schema = Schema::from_str(&text).map_err(|error| {
-            CompileError::internal(format!("the schema for this document is refused: {error}"), None)
-        })?;
-        let policies = translated
-            .iter()
-            .enumerate()
-            .map(|(at, translated)| {
-                Policy::parse(Some(policy_id(at)), &translated.text).map_err(|error| {
-                    let message = format!("Statement[{}] becomes no Cedar policy: {error}", translated.statement);
-                    CompileError::internal(message, place(translated.statement))
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let set =
-            PolicySet::from_policies(policies).map_err(|error| CompileError::internal(error.to_string(), None))?;
-        Ok((schema, set))
+    /// The policies in order, each under an id of its own. Their texts are read in one go: Cedar's
+    /// reader takes most of its time to begin.
+    fn parse(&self, translated: &[TranslatedPolicy]) -> Result<Vec<Policy>, CompileError> {
+        let Ok(set) = PolicySet::from_str(&joined(translated)) else {
+            return Err(self.unreadable(translated));
+        };
+        let policies: Vec<Policy> = (0..translated.len())
+            .filter_map(|at| Some(set.policy(&PolicyId::new(format!("policy{at}")))?.new_id(policy_id(at))))
+            .collect();
+        if policies.len() == translated.len() { Ok(policies) } else { Err(self.unreadable(translated)) }
+    }
+
+    /// The first policy that Cedar does not read.
+    fn unreadable(&self, translated: &[TranslatedPolicy]) -> CompileError {
+        let first = translated.iter().find_map(|policy| {
+            let error = Policy::parse(None, &policy.text).err()?;
+            Some(self.failed(policy.statement, &format!("becomes no Cedar policy: {error}")))
+        });
+        first.unwrap_or_else(|| self.failed(0, "becomes Cedar that is another text"))
+    }
+
+    /// Strict validation, of a few policies at a time: what it costs grows with the square of their
+    /// number. Gives the warnings.
+    fn validate(&self, translated: &[TranslatedPolicy], parsed: &[Policy]) -> Result<Vec<String>, CompileError> {
+        const TOGETHER: usize = 8;
+        let mut warnings = Vec::new();
+        for (at, (translated, parsed)) in translated.chunks(TOGETHER).zip(parsed.chunks(TOGETHER)).enumerate() {
+            let statement = |id: &PolicyId| {
+                let among = (0..translated.len()).find(|among| *id == policy_id(at * TOGETHER + among));
+                translated.get(among.unwrap_or_default()).map_or(0, |policy| policy.statement)
+            };
+            let first = translated.first().map_or(0, |policy| policy.statement);
+            let schema = Schema::from_str(&self.schema(translated, Purpose::Validating))
+                .map_err(|error| self.failed(first, &format!("has a schema that Cedar refuses: {error}")))?;
+            let set = PolicySet::from_policies(parsed.iter().cloned())
+                .map_err(|error| self.failed(first, &error.to_string()))?;
+            let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+            if let Some(error) = result.validation_errors().next() {
+                let message = format!("fails Cedar's validation: {error}");
+                return Err(self.failed(statement(error.policy_id()), &message));
+            }
+            warnings.extend(result.validation_warnings().map(ToString::to_string));
+        }
+        Ok(warnings)
+    }
+
+    fn failed(&self, statement: u32, what: &str) -> CompileError {
+        let line = self.document.statements.get(statement as usize).map(|statement| statement.line);
+        CompileError::internal(format!("Statement[{statement}] {what}"), line)
     }
 }
 
-/// Strict validation; gives the warnings.
-fn validate(schema: Schema, set: &PolicySet, place: &dyn Fn(u32) -> Option<u32>) -> Result<Vec<String>, CompileError> {
-    let result = Validator::new(schema).validate(set, ValidationMode::Strict);
-    if let Some(error) = result.validation_errors().next() {
-        let statement = set
-            .annotation(error.policy_id(), "source")
-            .and_then(|source| source.rsplit('#').next()?.parse::<u32>().ok());
-        let message = format!("Statement[{}] fails Cedar's validation: {error}", statement.unwrap_or_default());
-        return Err(CompileError::internal(message, statement.and_then(place)));
-    }
-    Ok(result.validation_warnings().map(ToString::to_string).collect())
+fn joined(translated: &[TranslatedPolicy]) -> String {
+    translated.iter().map(|policy| policy.text.as_str()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn policy_id(at: usize) -> PolicyId {

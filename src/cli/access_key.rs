@@ -11,6 +11,7 @@ use crate::identity::SharedCredentials;
 
 /// `keystile access-key`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  keystile access-key create --principal arn:aws:iam::111122223333:user/alice")]
 pub(super) struct AccessKey {
     #[command(subcommand)]
     command: Command,

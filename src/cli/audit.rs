@@ -9,6 +9,7 @@ use crate::audit::{Expectation, Hash, Report, verify};
 
 /// Work with audit logs
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  keystile audit verify keystile-data/audit.jsonl")]
 pub(super) struct Audit {
     #[command(subcommand)]
     command: Command,

@@ -2,8 +2,12 @@
 
 mod access_key;
 mod audit;
+mod check;
+mod policy_type;
 mod raw_request;
 mod serve;
+mod simulate;
+mod test;
 mod translate;
 mod verify;
 
@@ -14,7 +18,13 @@ use clap::Parser;
 /// An authorization gateway that speaks AWS: it verifies SigV4, decides with KMS key policies
 /// and IAM policies, and rotates real keys.
 #[derive(Debug, Parser)]
-#[command(name = "keystile", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "keystile",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Example:\n  keystile serve\n\nEvery command has a --help of its own, with an example."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +36,9 @@ enum Command {
     /// Make access keys.
     AccessKey(access_key::AccessKey),
     Audit(audit::Audit),
+    Check(check::Check),
+    Simulate(simulate::Args),
+    Test(test::Args),
     Translate(translate::Args),
     Verify(verify::Args),
 }
@@ -38,6 +51,9 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::AccessKey(command) => access_key::run(&command),
         Command::Audit(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Translate(args) => translate::run(&args),
         Command::Verify(args) => verify::run(&args),
     }

@@ -2,6 +2,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::policy_type::{PolicyType, has_principals};
 use crate::cedar::{CompileError, CompiledDocument, Translation};
 use crate::iam::{DocumentKind, ParseErrorKind};
 
@@ -21,21 +22,10 @@ pub(super) struct Args {
     /// What the policy is attached to; by default `key` where statements have Principal elements,
     /// `identity` elsewhere
     #[arg(long = "type", value_enum)]
-    kind: Option<Kind>,
+    kind: Option<PolicyType>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Kind {
-    Key,
-    Identity,
-    Boundary,
-    Session,
-    Scp,
-    Rcp,
-    Resource,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -54,17 +44,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(error) => return fail(UNREADABLE, &format!("{}: {error}", args.policy.display())),
     };
     let kind = match args.kind {
-        None if has_principals(&text) => DocumentKind::KeyPolicy,
-        None | Some(Kind::Identity) => DocumentKind::IdentityPolicy,
-        Some(Kind::Key) => DocumentKind::KeyPolicy,
-        Some(Kind::Boundary) => DocumentKind::PermissionsBoundary,
-        Some(Kind::Session) => DocumentKind::SessionPolicy,
-        Some(Kind::Scp | Kind::Rcp | Kind::Resource) => {
-            return fail(
-                UNREADABLE,
-                "--type: control policies and other services' resource policies are not supported yet",
-            );
-        }
+        Some(policy_type) => policy_type.into(),
+        None if has_principals(&serde_json::from_str(&text).unwrap_or_default()) => DocumentKind::KeyPolicy,
+        None => DocumentKind::IdentityPolicy,
     };
     match CompiledDocument::translate(kind, &text) {
         Ok(translation) => print(args, &translation),
@@ -137,19 +119,6 @@ fn as_json(translation: &Translation, schema: bool) -> String {
         object["schema"] = translation.schema.clone().into();
     }
     format!("{object}\n")
-}
-
-/// Whether a statement names principals; false also for what is no policy, which the parser then
-/// tells of.
-fn has_principals(text: &str) -> bool {
-    let document: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let names =
-        |statement: &serde_json::Value| statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some();
-    match document.get("Statement") {
-        Some(serde_json::Value::Array(statements)) => statements.iter().any(names),
-        Some(statement) => names(statement),
-        None => false,
-    }
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::files::{read_if_exists, read_secret, read_text};
+use super::organization::read_organization;
 use super::{Config, ConfigError};
 use crate::aws::AccountId;
 use crate::cedar::Documents;
@@ -12,8 +13,8 @@ use crate::identity::{
     SharedCredentials, parse_credentials,
 };
 
-/// Reads every file of identities that the configuration names, and the data directory's own
-/// `credentials`, and compiles all their policies.
+/// Reads every file of identities and the organisation file that the configuration names, and the
+/// data directory's own `credentials`, and compiles all their policies.
 ///
 /// # Errors
 /// The first fault, with file, line, column and member: there is no half of a directory.
@@ -32,6 +33,10 @@ pub fn load_directory(config: &Config, documents: &Documents) -> Result<Director
     if let Some(text) = read_if_exists(&own, "read the root user's access key")? {
         let name = name_of(&own);
         builder.add_root_key(&name, &SharedCredentials::parse(&name, &text)?)?;
+    }
+    if let Some(file) = &config.iam.organization {
+        let (name, entries, texts) = read_organization(file)?;
+        builder.set_organization(&name, &entries, &texts)?;
     }
     Ok(builder.build())
 }

@@ -75,8 +75,11 @@ pub(super) fn read_text(path: &Path, doing: &str) -> Result<String, ConfigError>
     }
 }
 
-/// A file's text that is secret: zeroised when dropped.
-pub(super) fn read_secret(path: &Path, doing: &str) -> Result<Zeroizing<String>, ConfigError> {
+/// A file's text that may be secret: zeroised when dropped.
+///
+/// # Errors
+/// Names the file and what the system said; text that is not UTF-8, or too large.
+pub fn read_secret(path: &Path, doing: &str) -> Result<Zeroizing<String>, ConfigError> {
     read_text(path, doing).map(Zeroizing::new)
 }
 

@@ -116,7 +116,7 @@ struct File {
 struct IamTable {
     authorization_details: Vec<PathBuf>,
     credentials: Option<Vec<PathBuf>>,
-    organization: Option<Spanned<PathBuf>>,
+    organization: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Default)]
@@ -198,15 +198,6 @@ impl File {
             (None, Some(member)) => base.join(member),
             (None, None) => base.join("keystile-data"),
         };
-        if let Some(organization) = self.iam.organization {
-            return Err(source
-                .at(
-                    organization.span().start,
-                    "iam.organization",
-                    "service and resource control policies are not supported yet; remove this member",
-                )
-                .into());
-        }
         let regions = match self.regions {
             Some(regions) if regions.get_ref().is_empty() => {
                 return Err(source
@@ -229,6 +220,7 @@ impl File {
             iam: IamSettings {
                 authorization_details: joined(base, self.iam.authorization_details),
                 credentials: self.iam.credentials.map(|files| joined(base, files)),
+                organization: self.iam.organization.map(|file| base.join(file)),
             },
             signature: SignatureSettings {
                 max_skew: Duration::from_secs(u64::from(within.range(
@@ -436,12 +428,13 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file_and_flags_to_the_working_directory() {
-        let text = "data_dir = \"data\"\n[iam]\nauthorization_details = [\"iam/a.json\"]\ncredentials = [\"/abs/c.toml\"]\n\
+        let text = "data_dir = \"data\"\n[iam]\nauthorization_details = [\"iam/a.json\"]\ncredentials = [\"/abs/c.toml\"]\norganization = \"iam/o.toml\"\n\
             [root_key]\nfile = \"data/root.key\"\n[audit]\nfile = \"audit.jsonl\"\n";
         let config = parse(text).unwrap();
         assert_eq!(config.data_dir, Path::new("etc/data"));
         assert_eq!(config.iam.authorization_details, [Path::new("etc/iam/a.json")]);
         assert_eq!(config.credentials_files(), [Path::new("/abs/c.toml")]);
+        assert_eq!(config.iam.organization.as_deref(), Some(Path::new("etc/iam/o.toml")));
         assert_eq!(config.root_key, RootKeySource::File("etc/data/root.key".into()));
         assert_eq!(config.audit.file, Path::new("etc/audit.jsonl"));
         let overrides = Overrides {
@@ -499,10 +492,7 @@ mod tests {
             ("listen = 4599", "etc/keystile.toml:1:10: listen: invalid type: integer `4599`, expected a string"),
             ("regions = [\"us_east_1\"]", "etc/keystile.toml:1:11: regions: `us_east_1` is not a region name"),
             ("regions = []", "etc/keystile.toml:1:11: regions: no region would be served"),
-            (
-                "[iam]\norganization = \"o.toml\"",
-                "etc/keystile.toml:2:16: iam.organization: service and resource control policies are not supported yet",
-            ),
+            ("[iam]\norganization = 5", "etc/keystile.toml:2:16: iam.organization: invalid type: integer `5`"),
             (
                 "[limits]\nheader_timeout = \"10 sec\"",
                 "etc/keystile.toml:2:18: limits.header_timeout: invalid value: string \"10 sec\", expected a duration",

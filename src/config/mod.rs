@@ -7,6 +7,7 @@ mod directory;
 mod error;
 mod files;
 mod load;
+mod organization;
 mod settings;
 mod units;
 
@@ -14,7 +15,7 @@ pub use access_keys::{AddedKey, add_access_key};
 pub use data_dir::{DataDir, prepare_data_dir};
 pub use directory::load_directory;
 pub use error::ConfigError;
-pub use files::write_atomically;
+pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};
 pub use settings::{
     AuditSettings, Config, DecisionCacheSettings, EngineSettings, IamSettings, Limits, LogFormat, LogSettings,

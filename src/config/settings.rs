@@ -49,6 +49,9 @@ pub struct IamSettings {
     /// Files of access keys; none where not configured, which means `credentials.toml` in the
     /// data directory, if it exists.
     pub credentials: Option<Vec<PathBuf>>,
+    /// The organisation's service and resource control policies; none where there is no
+    /// organisation.
+    pub organization: Option<PathBuf>,
 }
 
 /// `[signature]`.

@@ -18,7 +18,7 @@ use super::respond::{Answer, Failure, bare, with};
 use super::state::{Live, State};
 use super::telemetry::{Outcome, Stage, Stopwatch};
 use super::{dispatch, plain_json, request_id};
-use crate::audit::{ApiCall, Identity as AuditIdentity, Record};
+use crate::audit::{ApiCall, Identity as AuditIdentity, Record, user_identity};
 use crate::authz::{Decision, Subject};
 use crate::aws::{Arn, Clock, Region, Surroundings};
 use crate::identity::Identity;
@@ -193,7 +193,7 @@ struct Call {
 struct Report {
     operation: Option<&'static str>,
     read_only: bool,
-    parameters: Option<serde_json::Value>,
+    parameters: Option<kms::JsonText>,
     resources: Vec<Arn>,
     decisions: Vec<Arc<Decision>>,
 }
@@ -224,7 +224,7 @@ impl Call {
         let mut report = Report {
             operation: Some(operation.name()),
             read_only: !operation.is_mutation(),
-            parameters: Some(operation.audit_parameters()).filter(|parameters| !parameters.is_null()),
+            parameters: operation.request_parameters(),
             ..Report::default()
         };
         let mut operation = operation;
@@ -260,7 +260,7 @@ impl Call {
         stopwatch.lap(Stage::Resolve);
         let resolved = resolved.map_err(|error| self.attempt_failure(&error))?;
         report.resources = resources(&resolved);
-        let permit = state.authorizer.authorize(resolved, &self.identity.policies, self.live.organization.as_ref());
+        let permit = state.authorizer.authorize(resolved, &self.identity.policies, self.live.directory.organization());
         stopwatch.lap(Stage::Authorize);
         let permit = permit.map_err(|denial| {
             let message = denial.decision.message.clone().unwrap_or_default();
@@ -315,22 +315,15 @@ impl Call {
             Err(failure) => failure.answer(self.form, self.request_id),
             Ok(answer) => {
                 let body = match self.form {
-                    Form::AwsJson => answer.body.as_ref().map(serde_json::to_vec).transpose(),
+                    Form::AwsJson => answer.body.map(kms::JsonText::into_bytes).unwrap_or_default(),
                     Form::PlainJson => {
-                        let key = answer
-                            .key
-                            .as_ref()
-                            .map(|(id, created_at)| plain_json::Key { id: id.clone(), created_at: Some(*created_at) });
-                        Ok(Some(plain_json::success(answer.body.as_ref(), key.as_ref())))
+                        let key =
+                            answer.key.map(|(id, created_at)| plain_json::Key { id, created_at: Some(created_at) });
+                        let members = answer.body.map(|body| body.to_value());
+                        plain_json::success(members.as_ref(), key.as_ref()).into()
                     }
                 };
-                match body {
-                    Ok(body) => with(StatusCode::OK, self.form, self.request_id, body.unwrap_or_default()),
-                    Err(error) => {
-                        tracing::error!(%error, request_id = %self.request_id, "an answer could not be serialised");
-                        Failure::internal().answer(self.form, self.request_id)
-                    }
-                }
+                with(StatusCode::OK, self.form, self.request_id, body)
             }
         }
     }
@@ -342,6 +335,13 @@ impl Call {
     ) -> Result<(), crate::audit::AuditError> {
         let state = &*self.state;
         let mut id = Uuid::encode_buffer();
+        let caller = &self.identity.caller;
+        let user_identity = if let Some(known) = self.identity.recorded.get() {
+            known
+        } else {
+            let made = user_identity(caller)?;
+            self.identity.recorded.get_or_init(|| made)
+        };
         let answer = outcome.ok();
         let decisions: Vec<&Decision> = report.decisions.iter().map(AsRef::as_ref).collect();
         let resources = match answer {
@@ -352,13 +352,13 @@ impl Call {
             time: state.clock.now(),
             request_id: self.request_id.hyphenated().encode_lower(&mut id),
             event_id: request_id::next(),
-            identity: AuditIdentity::Verified(&self.identity.caller),
+            identity: AuditIdentity::Verified { account: caller.account.as_str(), json: user_identity },
             operation: report.operation,
             read_only: report.read_only,
             region: self.surroundings.region.as_str(),
             source_ip: self.surroundings.source_ip,
             user_agent: self.surroundings.user_agent.as_deref(),
-            parameters: report.parameters.as_ref(),
+            parameters: report.parameters.as_ref().map(kms::JsonText::as_str),
             response: answer.map(|answer| &answer.response_elements).filter(|elements| !elements.is_null()),
             error: outcome.err().map(|failure| (failure.code, failure.message.as_deref())),
             resources,

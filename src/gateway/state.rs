@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::telemetry::Telemetry;
 use crate::audit::AuditLog;
-use crate::authz::{Authorizer, Organization};
+use crate::authz::Authorizer;
 use crate::aws::{Clock, OffsetClock};
 use crate::config::{Config, Limits};
 use crate::identity::Directory;
@@ -44,8 +44,6 @@ pub(super) struct State {
 /// What a reload replaces.
 pub(super) struct Live {
     pub(super) directory: Arc<Directory>,
-    /// The organisation's control policies, where one is configured.
-    pub(super) organization: Option<Arc<Organization>>,
     pub(super) verifier: Verifier,
     pub(super) limits: Limits,
 }
@@ -57,7 +55,7 @@ impl Live {
             regions: config.regions.clone(),
             ..Settings::default()
         })?;
-        Ok(Self { directory: Arc::new(directory), organization: None, verifier, limits: config.limits })
+        Ok(Self { directory: Arc::new(directory), verifier, limits: config.limits })
     }
 
     /// The longest body, in bytes.

@@ -42,6 +42,14 @@ pub enum DocumentKind {
     PermissionsBoundary,
     /// A policy passed with a session.
     SessionPolicy,
+    /// A policy of an organisation that limits an account's principals: the language of identity
+    /// policies.
+    ServiceControlPolicy,
+    /// A policy of an organisation that guards an account's resources: Denies alone, about everyone.
+    ResourceControlPolicy,
+    /// The policy of another service's resource (a bucket, a queue, a topic, a function, a secret),
+    /// or a role's trust policy, whose statements have no Resource: they are about the role.
+    ResourcePolicy,
 }
 
 impl DocumentKind {
@@ -56,13 +64,27 @@ impl DocumentKind {
             Self::IdentityPolicy => "an identity policy",
             Self::PermissionsBoundary => "a permissions boundary",
             Self::SessionPolicy => "a session policy",
+            Self::ServiceControlPolicy => "a service control policy",
+            Self::ResourceControlPolicy => "a resource control policy",
+            Self::ResourcePolicy => "a resource policy",
         }
     }
 
     /// Whether its statements name principals.
     #[must_use]
     pub fn is_resource_based(self) -> bool {
-        self == Self::KeyPolicy
+        matches!(self, Self::KeyPolicy | Self::ResourcePolicy | Self::ResourceControlPolicy)
+    }
+
+    /// Whether IAM stores it, which takes Sids of letters and digits alone, each once.
+    pub(super) fn is_stored_by_iam(self) -> bool {
+        matches!(self, Self::IdentityPolicy | Self::PermissionsBoundary | Self::SessionPolicy)
+    }
+
+    /// Whether literals that their operators can't read are stored all the same: by KMS and by other
+    /// services with their resources.
+    pub(super) fn keeps_bad_literals(self) -> bool {
+        matches!(self, Self::KeyPolicy | Self::ResourcePolicy)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod compare;
 mod condition;
 mod document;
 mod json;
+pub mod lint;
 mod parse;
 mod pattern;
 mod principal;

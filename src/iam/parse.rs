@@ -76,6 +76,25 @@ impl Document {
                 ),
             });
         }
+        let Reading { document, faults, .. } = Reading::of(text, kind)?;
+        faults.into_iter().next().map_or(Ok(document), Err)
+    }
+}
+
+/// What can be read of a document: the statements without fault, and the first fault of each other.
+pub(super) struct Reading {
+    pub(super) document: Document,
+    /// The places of its statements in the text's list, from 0: those with a fault are left out.
+    pub(super) places: Vec<usize>,
+    pub(super) faults: Vec<ParseError>,
+}
+
+impl Reading {
+    /// Reads a document of any size.
+    ///
+    /// # Errors
+    /// A fault outside the statements.
+    pub(super) fn of(text: &str, kind: DocumentKind) -> Result<Self, ParseError> {
         let source = Source::new(text);
         let root = json::parse(text).map_err(|fault| source.json_error(fault))?;
         Reader { source, kind, version: Version::V2008 }.document(&root)
@@ -83,14 +102,14 @@ impl Document {
 }
 
 /// The text with the offsets of its lines.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     text: &'a str,
     /// Where each line begins.
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self { text, lines: std::iter::once(0).chain(starts).collect() }
     }
@@ -100,17 +119,17 @@ impl<'a> Source<'a> {
         u32::try_from(self.lines.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
     }
 
-    fn error(&self, kind: ParseErrorKind, offset: usize, path: String, message: String) -> ParseError {
+    /// Line and column, both from 1, the column in characters.
+    pub(super) fn position(&self, offset: usize) -> (u32, u32) {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines[line - 1];
         let before = self.text.get(start..offset).unwrap_or_default().chars().count();
-        ParseError {
-            kind,
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(before + 1).unwrap_or(u32::MAX),
-            path,
-            message,
-        }
+        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(before + 1).unwrap_or(u32::MAX))
+    }
+
+    fn error(&self, kind: ParseErrorKind, offset: usize, path: String, message: String) -> ParseError {
+        let (line, column) = self.position(offset);
+        ParseError { kind, line, column, path, message }
     }
 
     fn json_error(&self, fault: Fault) -> ParseError {
@@ -154,7 +173,7 @@ struct Reader<'a> {
 type Read<T> = Result<T, ParseError>;
 
 impl Reader<'_> {
-    fn document(mut self, root: &Node<'_>) -> Read<Document> {
+    fn document(mut self, root: &Node<'_>) -> Read<Reading> {
         let path = Path::Root;
         let members = self.members(root, &path, &["Version", "Id", "Statement"])?;
         if let Some(version) = find(members, "Version") {
@@ -178,12 +197,21 @@ impl Reader<'_> {
             _ => return Err(self.wrong_type(&statement.node, &list_path, "a statement or a list of statements")),
         };
         let mut statements: Vec<Statement> = Vec::with_capacity(nodes.len());
-        for (path, node) in nodes {
-            let statement = self.statement(node, &path)?;
-            self.refuse_repeated_sid(&statements, &statement, node, &path)?;
-            statements.push(statement);
+        let (mut places, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
+        for (place, (path, node)) in nodes.into_iter().enumerate() {
+            let read = self.statement(node, &path).and_then(|statement| {
+                self.refuse_repeated_sid(&statements, &statement, node, &path)?;
+                Ok(statement)
+            });
+            match read {
+                Ok(statement) => {
+                    statements.push(statement);
+                    places.push(place);
+                }
+                Err(fault) => faults.push(fault),
+            }
         }
-        Ok(Document { version: self.version, id, statements })
+        Ok(Reading { document: Document { version: self.version, id, statements }, places, faults })
     }
 
     fn version(&self, member: &Member<'_>) -> Read<Version> {
@@ -224,10 +252,14 @@ impl Reader<'_> {
         };
         let effect = self.effect(&effect.node, &Path::Member(path, "Effect"))?;
         let principal = self.principal_element(members, node, path, effect)?;
-        let action = self.list_element(members, node, path, ["Action", "NotAction"], ActionPattern::parse)?;
+        let action = self.list_element(members, node, path, ["Action", "NotAction"], |text| self.action(text))?;
         let resource = self.list_element(members, node, path, ["Resource", "NotResource"], |text| {
             ResourcePattern::parse(text, self.version)
         })?;
+        if resource.is_none() && self.kind == DocumentKind::ResourcePolicy && !is_of_trust(action.as_ref()) {
+            let message = "Resource is missing: only a role's trust policy, whose actions are of sts, goes without it";
+            return Err(self.fail(ParseErrorKind::Missing, node, path, message));
+        }
         let conditions = match find(members, "Condition") {
             Some(member) => self.conditions(&member.node, &Path::Member(path, "Condition"))?,
             None => Vec::new(),
@@ -252,7 +284,7 @@ impl Reader<'_> {
         let sid = self.optional_text(members, path, "Sid")?;
         let alphanumeric = |sid: &str| sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match (&sid, find(members, "Sid")) {
-            (Some(text), Some(member)) if !self.kind.is_resource_based() && !alphanumeric(text) => Err(self.fail(
+            (Some(text), Some(member)) if self.kind.is_stored_by_iam() && !alphanumeric(text) => Err(self.fail(
                 ParseErrorKind::Value,
                 &member.node,
                 &Path::Member(path, "Sid"),
@@ -270,7 +302,7 @@ impl Reader<'_> {
         path: &Path<'_>,
     ) -> Read<()> {
         let Some(sid) = statement.sid.as_deref().filter(|sid| !sid.is_empty()) else { return Ok(()) };
-        if self.kind.is_resource_based() || before.iter().all(|earlier| earlier.sid.as_deref() != Some(sid)) {
+        if !self.kind.is_stored_by_iam() || before.iter().all(|earlier| earlier.sid.as_deref() != Some(sid)) {
             return Ok(());
         }
         let offset = match &node.value {
@@ -283,6 +315,12 @@ impl Reader<'_> {
 
     fn effect(&self, node: &Node<'_>, path: &Path<'_>) -> Read<Effect> {
         match self.text(node, path)? {
+            "Allow" if self.kind == DocumentKind::ResourceControlPolicy => Err(self.fail(
+                ParseErrorKind::Value,
+                node,
+                path,
+                "a resource control policy only denies: remove the statement (RCPFullAWSAccess, which allows everything, is implied)",
+            )),
             "Allow" => Ok(Effect::Allow),
             "Deny" => Ok(Effect::Deny),
             other => Err(self.fail(
@@ -304,12 +342,9 @@ impl Reader<'_> {
         let found = self.one_of(members, path, ["Principal", "NotPrincipal"])?;
         let Some((not, member)) = found else {
             if self.kind.is_resource_based() {
-                return Err(self.fail(
-                    ParseErrorKind::Missing,
-                    node,
-                    path,
-                    "Principal is missing: a statement of a key policy says whom it is about",
-                ));
+                let message =
+                    format!("Principal is missing: a statement of {} says whom it is about", self.kind.name());
+                return Err(self.fail(ParseErrorKind::Missing, node, path, &message));
             }
             return Ok(None);
         };
@@ -324,6 +359,11 @@ impl Reader<'_> {
             return Err(self.source.error(ParseErrorKind::Unexpected, member.offset, path.to_string(), message));
         }
         let patterns = self.principals(&member.node, &path)?;
+        let of_everyone = !not && patterns == [PrincipalPattern::Anyone];
+        if self.kind == DocumentKind::ResourceControlPolicy && !of_everyone {
+            let message = "a resource control policy is about everyone: write \"Principal\": \"*\", and tell principals apart in Condition";
+            return Err(self.source.error(ParseErrorKind::Value, member.offset, path.to_string(), message.to_owned()));
+        }
         Ok(Some(if not { PrincipalElement::NotPrincipal(patterns) } else { PrincipalElement::Principal(patterns) }))
     }
 
@@ -361,17 +401,36 @@ impl Reader<'_> {
         read: impl Fn(&str) -> Result<T, InvalidPattern>,
     ) -> Read<Option<(bool, Vec<T>)>> {
         let Some((not, member)) = self.one_of(members, path, names)? else {
-            if self.kind.is_resource_based() {
+            let may_go_without = match self.kind {
+                DocumentKind::KeyPolicy => true,
+                DocumentKind::ResourcePolicy => names[0] == "Resource",
+                _ => false,
+            };
+            if may_go_without {
                 return Ok(None);
             }
             let message = format!("{} is missing: a statement of {} needs it", names[0], self.kind.name());
             return Err(self.fail(ParseErrorKind::Missing, node, path, &message));
         };
         let path = Path::Member(path, &member.name);
+        if member.name == "NotAction" && self.kind == DocumentKind::ResourceControlPolicy {
+            let message = "a resource control policy has no NotAction: list the actions to deny in Action".to_owned();
+            return Err(self.source.error(ParseErrorKind::Unexpected, member.offset, path.to_string(), message));
+        }
         let list = self.each_text(&member.node, &path, "a string or a list of strings", |text| {
             read(text).map_err(|error| error.to_string())
         })?;
         Ok(Some((not, list)))
+    }
+
+    fn action(&self, text: &str) -> Result<ActionPattern, InvalidPattern> {
+        let pattern = ActionPattern::parse(text)?;
+        if self.kind == DocumentKind::ResourceControlPolicy && pattern.is_of_every_service() {
+            return Err(InvalidPattern(format!(
+                "`{text}` is of every service: a resource control policy names the service, such as `kms:*`"
+            )));
+        }
+        Ok(pattern)
     }
 
     fn conditions(&self, node: &Node<'_>, path: &Path<'_>) -> Read<Vec<Condition>> {
@@ -409,7 +468,10 @@ impl Reader<'_> {
         }
         let per_request_key =
             ["kms:encryptioncontext:", "aws:requesttag/"].iter().any(|prefix| key.as_str().starts_with(prefix));
-        if self.kind.is_resource_based() && operator.quantifier == Some(Quantifier::ForAllValues) && per_request_key {
+        if self.kind == DocumentKind::KeyPolicy
+            && operator.quantifier == Some(Quantifier::ForAllValues)
+            && per_request_key
+        {
             return Err(at_key(format!(
                 "a key policy takes no ForAllValues on `{}`, which has one value: remove the prefix",
                 member.name
@@ -429,7 +491,7 @@ impl Reader<'_> {
         if takes_variables(base) {
             Pattern::with_wildcards(text, self.version).map_err(|error| error.to_string())?;
         }
-        if !self.kind.is_resource_based() && !is_well_formed(base, text, self.version) {
+        if !self.kind.keeps_bad_literals() && !is_well_formed(base, text, self.version) {
             return Err(format!("`{text}` is not a value that {} compares: {}", base.as_str(), literal_form(base)));
         }
         Ok(text.to_owned())
@@ -561,6 +623,13 @@ impl Reader<'_> {
 
 fn find<'n, 'a>(members: &'n [Member<'a>], name: &str) -> Option<&'n Member<'a>> {
     members.iter().find(|member| member.name == name)
+}
+
+/// Whether an Action element is that of a role's trust policy.
+fn is_of_trust(action: Option<&(bool, Vec<ActionPattern>)>) -> bool {
+    action.is_some_and(|(not, patterns)| {
+        !not && patterns.iter().all(|pattern| pattern.service.as_literal() == Some("sts"))
+    })
 }
 
 /// Policy variables work in String and ARN operators; elsewhere `${` is text.

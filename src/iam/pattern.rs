@@ -291,6 +291,11 @@ impl ActionPattern {
         Ok(Self { text: text.to_owned(), service: lower(service)?, name: lower(name)? })
     }
 
+    /// Whether its service is `*`.
+    pub(super) fn is_of_every_service(&self) -> bool {
+        !self.service.parts.is_empty() && self.service.parts.iter().all(|part| *part == Part::Star)
+    }
+
     /// Whether the action of that service and name, in any case, is one of these.
     #[must_use]
     pub fn matches(&self, service: &str, name: &str) -> bool {
@@ -304,7 +309,8 @@ pub enum ResourcePattern {
     /// `*`: in a key policy, the key that bears it.
     Any,
     /// An ARN whose wildcards stay within each of its first five segments; variables in the
-    /// resource part only.
+    /// resource part only. That part may be empty, as in AWS's own policies
+    /// (AmazonDevOpsGuruOrganizationsAccess): no resource is such.
     Arn {
         /// As the document spells it.
         text: String,
@@ -329,7 +335,7 @@ impl ResourcePattern {
             )));
         };
         let refuse = |what: &str| Err(InvalidPattern(format!("`{text}` is not a resource: {what}")));
-        if *scheme != "arn" || partition.is_empty() || service.is_empty() || resource.is_empty() {
+        if *scheme != "arn" || partition.is_empty() || service.is_empty() {
             return refuse("write an ARN of six components, arn:partition:service:region:account:resource, or `*`");
         }
         if version == Version::V2012 && pieces[..5].iter().any(|piece| piece.contains("${")) {
@@ -496,6 +502,7 @@ mod tests {
             ("arn:aws:kms:us-east-1:111122223333:KEY/*", false),
             ("arn:aws:kms:us-east-1:111122223333:key/${gone}", false),
             ("arn:aws:kms:us-east-1:111122223333:*${gone}", false),
+            ("arn:aws:kms:us-east-1:111122223333:", false),
         ] {
             assert_eq!(
                 ResourcePattern::parse(pattern, Version::V2012).unwrap().matches(&arn, &none),
@@ -512,7 +519,6 @@ mod tests {
             "arn:aws:k*:r:a:x",
             "arn:aws:k?s:r:a:x",
             "arn:aws:kms:${aws:r}:a:x",
-            "arn:aws:kms:r:a:",
             "urn:aws:kms:r:a:x",
         ] {
             assert!(ResourcePattern::parse(bad, Version::V2012).is_err(), "{bad}");

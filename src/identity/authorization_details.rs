@@ -9,6 +9,7 @@ use super::credentials::tags_fault;
 use super::json::{Text, UniqueMembers, offset_in};
 use super::{IdentityError, Source};
 use crate::aws::{AccountId, Arn, Principal};
+use crate::iam::DocumentKind;
 
 /// What `aws iam get-account-authorization-details` printed of one account, with every reference
 /// resolved. Members that AWS adds are ignored; those known here are held to their types.
@@ -47,7 +48,59 @@ pub(super) struct PolicyText {
     pub(super) in_place: bool,
 }
 
+/// A policy that stands in authorization details.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddedDocument<'a>(&'a PolicyText);
+
+impl EmbeddedDocument<'_> {
+    /// Its text in AWS JSON.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Such as `user alice, policy rotate`.
+    #[must_use]
+    pub fn member(&self) -> &str {
+        &self.0.member
+    }
+
+    /// The place in the file of a line and column of the text; where the document begins, for one
+    /// that stands in a string.
+    #[must_use]
+    pub fn place_in_the_file(&self, place: (u32, u32)) -> (u32, u32) {
+        if self.0.in_place { self.0.place_in_the_file(place) } else { self.0.place }
+    }
+}
+
+impl PolicyText {
+    /// The place in the file of a line and column of a document that stands there as an object.
+    pub(super) fn place_in_the_file(&self, (line, column): (u32, u32)) -> (u32, u32) {
+        let (first_line, first_column) = self.place;
+        match line {
+            0 | 1 => (first_line, first_column.saturating_add(column.saturating_sub(1))),
+            below => (first_line.saturating_add(below - 1), column),
+        }
+    }
+}
+
 impl AuthorizationDetails {
+    /// The policies that a customer wrote, each once, with what they are attached as: those of AWS
+    /// are not the account's to mend.
+    #[must_use]
+    pub fn documents(&self) -> Vec<(DocumentKind, EmbeddedDocument<'_>)> {
+        let of_aws = |policy: &PolicyText| policy.arn.as_ref().is_some_and(|arn| arn.account() == "aws");
+        let mut documents: Vec<(DocumentKind, &PolicyText)> = Vec::new();
+        for detail in self.users.iter().chain(&self.roles) {
+            let boundary = detail.boundary.iter().map(|policy| (DocumentKind::PermissionsBoundary, policy));
+            let policies = detail.policies.iter().map(|policy| (DocumentKind::IdentityPolicy, policy));
+            documents.extend(policies.chain(boundary).filter(|(_, policy)| !of_aws(policy)));
+        }
+        documents.sort_by_key(|(_, policy)| policy.place);
+        documents.dedup_by_key(|(kind, policy)| (*kind, policy.place));
+        documents.into_iter().map(|(kind, policy)| (kind, EmbeddedDocument(policy))).collect()
+    }
+
     /// Reads one account's details. Nothing is compiled yet.
     ///
     /// # Errors

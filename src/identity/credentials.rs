@@ -78,18 +78,8 @@ impl std::fmt::Debug for SecretSource {
 /// member; a secret is never repeated.
 pub fn parse_credentials(file: &Arc<str>, text: &str) -> Result<Vec<AccessKeyEntry>, IdentityError> {
     let source = Source::new(file, text);
-    let read: File = toml::from_str(text).map_err(|error| numbered(source.toml(&error), text))?;
+    let read: File = toml::from_str(text).map_err(|error| source.toml_of_tables(&error, "access_key"))?;
     read.access_key.into_iter().enumerate().map(|(index, table)| entry(source, index, table)).collect()
-}
-
-/// The TOML reader's path of a member does not tell which `[[access_key]]` it is in; its line does.
-fn numbered(mut error: IdentityError, text: &str) -> IdentityError {
-    let lines = error.place.map_or(0, |(line, _)| usize::try_from(line).unwrap_or(usize::MAX));
-    let headers = text.lines().take(lines).filter(|line| line.trim_start().starts_with("[[access_key]]")).count();
-    if let (Some(index), Some(rest)) = (headers.checked_sub(1), error.member.strip_prefix("access_key")) {
-        error.member = format!("access_key[{index}]{rest}");
-    }
-    error
 }
 
 /// A credentials file's text with one more long-term key at its end; what was there stays as it is.

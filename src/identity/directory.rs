@@ -1,15 +1,18 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use zeroize::Zeroizing;
 
 use super::access_key::secret_fault;
 use super::authorization_details::{PolicyText, PrincipalDetail};
+use super::organization::organization;
 use super::unique_id::stand_in;
-use super::{AccessKeyEntry, AuthorizationDetails, IdentityError, SharedCredentials};
-use crate::authz::{AttachedDocument, DocumentSource, PrincipalDirectory, PrincipalPolicies};
+use super::{
+    AccessKeyEntry, AuthorizationDetails, ControlPolicyTexts, IdentityError, OrganizationEntry, SharedCredentials,
+};
+use crate::authz::{AttachedDocument, DocumentSource, Organization, PrincipalDirectory, PrincipalPolicies};
 use crate::aws::{AccountId, Arn, Caller, Principal, Session};
 use crate::cedar::{CompileError, Documents};
 use crate::iam::{DocumentKind, PrincipalPattern};
@@ -22,6 +25,8 @@ pub struct Identity {
     pub caller: Arc<Caller>,
     /// What its policies say.
     pub policies: Arc<PrincipalPolicies>,
+    /// How the audit shows it, once it was recorded: kept here because it lives as long.
+    pub recorded: OnceLock<String>,
 }
 
 /// A snapshot of all identities. It never changes: a reload makes another.
@@ -29,6 +34,7 @@ pub struct Identity {
 pub struct Directory {
     keys: HashMap<Arc<str>, Arc<Credential<Arc<Identity>>>>,
     accounts: HashMap<AccountId, Account>,
+    organization: Option<Arc<Organization>>,
 }
 
 /// The principals of an account that is served.
@@ -67,6 +73,12 @@ impl Directory {
     #[must_use]
     pub fn access_key_count(&self) -> usize {
         self.keys.len()
+    }
+
+    /// The control policies of the organisation; none where there is no organisation.
+    #[must_use]
+    pub fn organization(&self) -> Option<&Arc<Organization>> {
+        self.organization.as_ref()
     }
 
     /// The accounts that are served: those of any access key or authorization details.
@@ -197,14 +209,12 @@ impl<'a> DirectoryBuilder<'a> {
     ) -> Result<AttachedDocument, IdentityError> {
         let document = self.documents.compile(kind, &policy.text).map_err(|error| {
             let fault = Fault::from(error);
-            let (line, column) = policy.place;
-            let (place, message) = match (fault.place, policy.in_place) {
-                (Some((1, within)), true) => ((line, column.saturating_add(within - 1)), fault.message),
-                (Some((below, within)), true) => ((line.saturating_add(below - 1), within), fault.message),
-                (Some((line, column)), false) => {
+            let (place, message) = match fault.place {
+                Some(place) if policy.in_place => (policy.place_in_the_file(place), fault.message),
+                Some((line, column)) => {
                     (policy.place, format!("line {line}, column {column} of the document: {}", fault.message))
                 }
-                (None, _) => (policy.place, fault.message),
+                None => (policy.place, fault.message),
             };
             let separator = if fault.path.is_empty() { "" } else { ", " };
             let member = format!("{}{separator}{}", policy.member, fault.path);
@@ -284,6 +294,20 @@ impl<'a> DirectoryBuilder<'a> {
             .identity(&id, Principal::Root(root), None, &[], None)
             .ok_or_else(|| wrong("has no root user".to_owned()))?;
         self.insert(Credential::new(id, secret_key(&key.secret), next_version(), Arc::new(identity)));
+        Ok(())
+    }
+
+    /// Takes an organisation file's accounts, and compiles their control policies.
+    ///
+    /// # Errors
+    /// A policy that can't be compiled, or that `texts` lack, with its place.
+    pub fn set_organization(
+        &mut self,
+        file: &Arc<str>,
+        entries: &[OrganizationEntry],
+        texts: &ControlPolicyTexts,
+    ) -> Result<(), IdentityError> {
+        self.directory.organization = Some(Arc::new(organization(self.documents, file, entries, texts)?));
         Ok(())
     }
 
@@ -367,17 +391,17 @@ impl<'a> DirectoryBuilder<'a> {
             tags,
             session,
         };
-        Some(Identity { caller: Arc::new(caller), policies })
+        Some(Identity { caller: Arc::new(caller), policies, recorded: OnceLock::new() })
     }
 }
 
 /// What is wrong in a policy document, and where in it.
-struct Fault {
+pub(super) struct Fault {
     /// Line and column in the document, both from 1.
-    place: Option<(u32, u32)>,
+    pub(super) place: Option<(u32, u32)>,
     /// Such as `Statement[1].Effect`.
-    path: String,
-    message: String,
+    pub(super) path: String,
+    pub(super) message: String,
 }
 
 impl From<CompileError> for Fault {

@@ -92,6 +92,19 @@ impl<'a> Source<'a> {
         self.error(place, member, error.message().replace('\n', " "))
     }
 
+    /// What the TOML reader found wrong in a file of `[[table]]`s: the reader's path of a member
+    /// does not tell which of them it is in; its line does.
+    pub(super) fn toml_of_tables(&self, error: &toml::de::Error, table: &str) -> IdentityError {
+        let mut error = self.toml(error);
+        let lines = error.place.map_or(0, |(line, _)| usize::try_from(line).unwrap_or(usize::MAX));
+        let header = format!("[[{table}]]");
+        let headers = self.text.lines().take(lines).filter(|line| line.trim_start().starts_with(&header)).count();
+        if let (Some(index), Some(rest)) = (headers.checked_sub(1), error.member.strip_prefix(table)) {
+            error.member = format!("{table}[{index}]{rest}");
+        }
+        error
+    }
+
     /// What the JSON reader found wrong.
     #[must_use]
     pub fn json(&self, error: &serde_json::Error) -> IdentityError {

@@ -9,12 +9,14 @@ mod credentials;
 mod directory;
 mod error;
 mod json;
+mod organization;
 mod shared_credentials;
 mod unique_id;
 
 pub use access_key::{GenerateError, NewAccessKey};
-pub use authorization_details::AuthorizationDetails;
+pub use authorization_details::{AuthorizationDetails, EmbeddedDocument};
 pub use credentials::{AccessKeyEntry, SecretSource, SessionPolicyEntry, append_access_key, parse_credentials};
 pub use directory::{Directory, DirectoryBuilder, Identity, ResolvedSecrets};
 pub use error::{IdentityError, Source};
+pub use organization::{ControlPolicyEntry, ControlPolicyTexts, OrganizationEntry, parse_organization};
 pub use shared_credentials::SharedCredentials;

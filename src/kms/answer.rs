@@ -1,34 +1,26 @@
 use jiff::Timestamp;
 use serde_json::Value;
-use zeroize::Zeroize;
+use uuid::Uuid;
 
+use super::wire::JsonText;
 use crate::aws::Arn;
 
 /// What an operation answers.
 pub struct Answer {
     /// The members of the answer; none where AWS sends an empty body. Blobs are base64, dates
     /// epoch seconds with milliseconds.
-    pub body: Option<Value>,
+    pub body: Option<JsonText>,
     /// The keys and aliases concerned, for the audit.
     pub resources: Vec<Arn>,
     /// What CloudTrail shows as `responseElements`: of mutations alone, and never a secret.
     pub response_elements: Value,
     /// The key's id and when it was created, for the plain-JSON envelope.
-    pub key: Option<(String, Timestamp)>,
+    pub key: Option<(Uuid, Timestamp)>,
 }
 
 impl Answer {
-    pub(super) fn of(body: Value) -> Self {
+    pub(super) fn of(body: JsonText) -> Self {
         Self { body: Some(body), resources: Vec::new(), response_elements: Value::Null, key: None }
-    }
-}
-
-/// Plaintext does not stay in memory once the answer was sent.
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(Value::String(plaintext)) = self.body.as_mut().and_then(|body| body.get_mut("Plaintext")) {
-            plaintext.zeroize();
-        }
     }
 }
 

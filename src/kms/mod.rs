@@ -15,14 +15,16 @@ mod events;
 mod name;
 mod operation;
 mod records;
+mod request_parameters;
 mod resolve;
 mod rows;
 mod wire;
 
 pub use answer::Answer;
-pub use api::Kind;
+pub use api::{Kind, operation_names};
 pub use engine::{Kms, OpenError, Settings};
 pub use error::KmsError;
 pub use events::ServiceEvent;
 pub use operation::Operation;
 pub use resolve::Resolved;
+pub use wire::JsonText;

@@ -1,4 +1,3 @@
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::api::{Kind, input};
@@ -185,16 +184,6 @@ impl Operation {
             }
         }
         Ok(())
-    }
-
-    /// What CloudTrail shows as `requestParameters`: members in camelCase, without plaintext and
-    /// ciphertext; `null` where nothing is left.
-    #[must_use]
-    pub fn audit_parameters(&self) -> Value {
-        let mut members = Map::new();
-        self.input.audit(&mut members);
-        members.retain(|_, value| !value.is_null());
-        if members.is_empty() { Value::Null } else { Value::Object(members) }
     }
 }
 
@@ -446,111 +435,12 @@ impl Input {
             }
         })
     }
-
-    fn audit(&self, out: &mut Map<String, Value>) {
-        let mut put = |name: &str, value: Value| {
-            out.insert(name.to_owned(), value);
-        };
-        let shown = |context: &EncryptionContext| match context.0.as_slice() {
-            [] => Value::Null,
-            pairs => Value::Object(pairs.iter().map(|(key, value)| (key.clone(), json!(value))).collect()),
-        };
-        let tags = |tags: &[(String, String)]| match tags {
-            [] => Value::Null,
-            tags => tags.iter().map(|(key, value)| json!({"tagKey": key, "tagValue": value})).collect(),
-        };
-        match self {
-            Self::Key { key_id } => put("keyId", json!(key_id)),
-            Self::CreateKey(create) => {
-                put("policy", json!(create.policy));
-                put("description", json!(create.description.as_deref().unwrap_or_default()));
-                put("keyUsage", json!("ENCRYPT_DECRYPT"));
-                put("keySpec", json!("SYMMETRIC_DEFAULT"));
-                put("customerMasterKeySpec", json!("SYMMETRIC_DEFAULT"));
-                put("origin", json!("AWS_KMS"));
-                put("multiRegion", json!(false));
-                put("bypassPolicyLockoutSafetyCheck", json!(create.bypass.unwrap_or(false)));
-                put("tags", tags(&create.tags));
-            }
-            Self::List { key_id, page, all_material } => {
-                put("keyId", json!(key_id));
-                put("limit", json!(page.limit));
-                put("marker", json!(page.marker));
-                if *all_material {
-                    put("includeKeyMaterial", json!("ALL_KEY_MATERIAL"));
-                }
-            }
-            Self::GetKeyPolicy { key_id, policy_name } => {
-                put("keyId", json!(key_id));
-                put("policyName", json!(policy_name));
-            }
-            Self::PutKeyPolicy { key_id, policy_name, policy, bypass } => {
-                put("keyId", json!(key_id));
-                put("policyName", json!(policy_name.as_deref().unwrap_or("default")));
-                put("policy", json!(policy));
-                put("bypassPolicyLockoutSafetyCheck", json!(bypass.unwrap_or(false)));
-            }
-            Self::ScheduleKeyDeletion { key_id, window_days } => {
-                put("keyId", json!(key_id));
-                put("pendingWindowInDays", json!(window_days));
-            }
-            Self::UpdateKeyDescription { key_id, description } => {
-                put("keyId", json!(key_id));
-                put("description", json!(description));
-            }
-            Self::Alias { alias_name, target } => {
-                put("aliasName", json!(alias_name));
-                put("targetKeyId", json!(target));
-            }
-            Self::Tag { key_id, tags: list } => {
-                put("keyId", json!(key_id));
-                put("tags", tags(list));
-            }
-            Self::Untag { key_id, tag_keys } => {
-                put("keyId", json!(key_id));
-                put("tagKeys", json!(tag_keys));
-            }
-            Self::EnableKeyRotation { key_id, period_days } => {
-                put("keyId", json!(key_id));
-                put("rotationPeriodInDays", json!(period_days));
-            }
-            Self::Encrypt { key_id, context, algorithm, .. } => {
-                put("keyId", json!(key_id));
-                put("encryptionContext", shown(context));
-                put("encryptionAlgorithm", json!(algorithm.as_deref().unwrap_or("SYMMETRIC_DEFAULT")));
-            }
-            Self::Decrypt { key_id, context, algorithm, .. } => {
-                put("keyId", json!(key_id));
-                put("encryptionContext", shown(context));
-                put("encryptionAlgorithm", json!(algorithm.as_deref().unwrap_or("SYMMETRIC_DEFAULT")));
-            }
-            Self::ReEncrypt(request) => {
-                put("sourceKeyId", json!(request.source_key_id));
-                put("sourceEncryptionContext", shown(&request.source_context));
-                put(
-                    "sourceEncryptionAlgorithm",
-                    json!(request.source_algorithm.as_deref().unwrap_or("SYMMETRIC_DEFAULT")),
-                );
-                put("destinationKeyId", json!(request.destination_key_id));
-                put("destinationEncryptionContext", shown(&request.destination_context));
-                put(
-                    "destinationEncryptionAlgorithm",
-                    json!(request.destination_algorithm.as_deref().unwrap_or("SYMMETRIC_DEFAULT")),
-                );
-            }
-            Self::DataKey { key_id, context, spec, bytes } => {
-                put("keyId", json!(key_id));
-                put("encryptionContext", shown(context));
-                put("keySpec", json!(spec));
-                put("numberOfBytes", json!(bytes));
-            }
-            Self::Random { bytes } => put("numberOfBytes", json!(bytes)),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn refused(operation: &str, body: &str) -> (&'static str, String) {
@@ -598,12 +488,12 @@ mod tests {
     #[test]
     fn the_audit_shows_the_context_and_no_plaintext() {
         let body = r#"{"KeyId":"alias/a","Plaintext":"c2VjcmV0","EncryptionContext":{"Tenant":"x"}}"#;
-        let shown = Operation::parse("Encrypt", body.as_bytes()).unwrap().audit_parameters();
+        let shown = Operation::parse("Encrypt", body.as_bytes()).unwrap().request_parameters().unwrap().to_value();
         assert_eq!(
             shown,
             json!({"keyId": "alias/a", "encryptionContext": {"Tenant": "x"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
         );
-        assert_eq!(Operation::parse("ListKeys", b"{}").unwrap().audit_parameters(), Value::Null);
+        assert!(Operation::parse("ListKeys", b"{}").unwrap().request_parameters().is_none());
     }
 
     #[test]

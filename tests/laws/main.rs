@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod cached_layers;
 mod conditions;
 mod deciding;
 mod engine;
+mod explaining;
 mod generate;
 mod iam;
 mod interpreter;

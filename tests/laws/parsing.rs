@@ -2,7 +2,7 @@
 
 use keystile::iam::{Document, DocumentKind, ParseErrorKind, PrincipalElement, PrincipalPattern, Version};
 
-use DocumentKind::{IdentityPolicy, KeyPolicy};
+use DocumentKind::{IdentityPolicy, KeyPolicy, ResourceControlPolicy, ResourcePolicy, ServiceControlPolicy};
 use PrincipalPattern as P;
 
 /// A key policy of one Allow with these members besides.
@@ -163,4 +163,105 @@ fn refusals_name_the_place_and_what_to_do() {
 fn identity_policies_may_say_for_all_values_of_anything() {
     let condition = r#"{"ForAllValues:StringEquals": {"aws:RequestTag/T": "c", "kms:EncryptionContext:T": "d"}}"#;
     assert!(Document::parse(&identity(condition), IdentityPolicy).is_ok());
+}
+
+#[test]
+fn a_service_control_policy_takes_the_whole_language_but_principals() {
+    let policy = |members: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{{{members}}}]}}"#);
+    for good in [
+        r#""Sid": "Words and more", "Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::a/*""#,
+        r#""Effect": "Allow", "Action": "*:Get*", "Resource": "arn:aws:s3:::a", "Condition": {"Bool": {"a:b": true}}"#,
+        r#""Effect": "Deny", "Action": ["kms:*", "s3:*Object"], "Resource": "*""#,
+    ] {
+        Document::parse(&policy(good), ServiceControlPolicy).unwrap();
+    }
+    for (bad, words) in [
+        (
+            r#""Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*""#,
+            "a service control policy has no Principal",
+        ),
+        (r#""Effect": "Deny", "NotPrincipal": "*", "Action": "*", "Resource": "*""#, "has no NotPrincipal"),
+        (r#""Effect": "Deny", "Action": "*""#, "Resource is missing"),
+        (r#""Effect": "Deny", "Resource": "*""#, "Action is missing"),
+        (
+            r#""Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "x"}}"#,
+            "not a value",
+        ),
+    ] {
+        let error = Document::parse(&policy(bad), ServiceControlPolicy).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_resource_control_policy_only_denies_and_is_about_everyone() {
+    let policy = |members: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{{{members}}}]}}"#);
+    for good in [
+        r#""Effect": "Deny", "Principal": "*", "Action": ["s3:*", "kms:Decrypt"], "Resource": "*""#,
+        r#""Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "kms:*", "NotResource": "arn:aws:kms:*:*:key/x""#,
+        r#""Effect": "Deny", "Principal": {"AWS": ["*"]}, "Action": "kms:*", "Resource": "*""#,
+    ] {
+        Document::parse(&policy(good), ResourceControlPolicy).unwrap();
+    }
+    for (bad, place, words) in [
+        (
+            r#""Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*""#,
+            "Statement[0].Effect",
+            "RCPFullAWSAccess",
+        ),
+        (
+            r#""Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*""#,
+            "Statement[0].Action",
+            "every service",
+        ),
+        (
+            r#""Effect": "Deny", "Principal": "*", "Action": ["s3:*", "*:*"], "Resource": "*""#,
+            "Statement[0].Action[1]",
+            "every service",
+        ),
+        (
+            r#""Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*""#,
+            "Statement[0].NotAction",
+            "no NotAction",
+        ),
+        (
+            r#""Effect": "Deny", "NotPrincipal": "*", "Action": "s3:*", "Resource": "*""#,
+            "Statement[0].NotPrincipal",
+            "about everyone",
+        ),
+        (
+            r#""Effect": "Deny", "Principal": {"AWS": "111122223333"}, "Action": "s3:*", "Resource": "*""#,
+            "Statement[0].Principal",
+            "about everyone",
+        ),
+        (
+            r#""Effect": "Deny", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "s3:*", "Resource": "*""#,
+            "Statement[0].Principal",
+            "about everyone",
+        ),
+        (r#""Effect": "Deny", "Action": "s3:*", "Resource": "*""#, "Statement[0]", "Principal is missing"),
+        (r#""Effect": "Deny", "Principal": "*", "Action": "s3:*""#, "Statement[0]", "Resource is missing"),
+    ] {
+        let error = Document::parse(&policy(bad), ResourceControlPolicy).unwrap_err();
+        assert_eq!(error.path, place, "{error}");
+        assert!(error.message.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_resource_policy_names_its_resource_but_a_trust_policy_is_its_roles() {
+    let policy = |members: &str| {
+        format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", {members}}}]}}"#)
+    };
+    for good in [
+        r#""Sid": "a b", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
+        r#""Action": ["sts:AssumeRole", "sts:TagSession"]"#,
+    ] {
+        Document::parse(&policy(good), ResourcePolicy).unwrap();
+    }
+    for bad in [r#""Action": "s3:GetObject""#, r#""Action": ["sts:AssumeRole", "s3:*"]"#, r#""NotAction": "sts:*""#] {
+        let error = Document::parse(&policy(bad), ResourcePolicy).unwrap_err().to_string();
+        assert!(error.contains("Resource is missing"), "{error}");
+    }
+    assert!(Document::parse(&policy(r#""Resource": "*""#), ResourcePolicy).is_err());
 }

@@ -4,9 +4,15 @@
 
 mod admission;
 mod audit;
+mod check;
+mod command;
 mod drain;
 mod first_light;
+mod mistakes;
+mod organization;
 mod plain_json;
 mod raw;
 mod reload;
+mod simulate;
+mod suites;
 mod support;

@@ -20,7 +20,7 @@ fn alice(server: &Server) -> String {
     Request::aws(server.gateway, "ListKeys", "{}").signed(&signer).send(server.gateway).code()
 }
 
-fn reload(server: &Server, metric: &str) {
+pub(crate) fn reload(server: &Server, metric: &str) {
     let count =
         |text: &str| text.lines().find_map(|line| line.strip_prefix(metric)?.trim().parse::<u64>().ok()).unwrap_or(0);
     let before = count(&server.admin("GET", "/metrics", "").1);

@@ -23,6 +23,19 @@ pub(super) fn input(operation: &str) -> Option<&'static Shape> {
     OPERATIONS.get(operation)
 }
 
+/// The operations' names, sorted.
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut names: Vec<&'static str> = OPERATIONS.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+});
+
+/// The names of all operations of the KMS API, served or not, sorted.
+#[must_use]
+pub fn operation_names() -> &'static [&'static str] {
+    &NAMES
+}
+
 /// Tells whether a text is of a pattern.
 type Matcher = fn(&str) -> bool;
 

@@ -167,8 +167,7 @@ fn without_alias(view: &KeyView, name: &str) -> KeyRecord {
 
 /// The empty answer of a change to an alias and its key.
 fn about(key: &Key, alias: &crate::aws::Arn) -> Answer {
-    let mut answer = answer(key, Value::Null);
-    answer.body = None;
+    let mut answer = answer(key, None);
     answer.resources.insert(0, alias.clone());
     answer
 }

@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use data_encoding::BASE64;
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::material::random;
@@ -11,6 +9,7 @@ use crate::kms::ciphertext::{self, BackingKey, Ciphertext};
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::{EncryptionContext, ReEncrypt};
 use crate::kms::resolve::Key;
+use crate::kms::wire::ObjectText;
 
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 
@@ -24,7 +23,7 @@ impl Kms {
     ) -> Result<Answer, KmsError> {
         held_to(algorithm)?;
         let sealed = self.seal(key, plaintext, context).await?;
-        Ok(answered(key, [("CiphertextBlob", blob(&sealed)), ("EncryptionAlgorithm", json!(SYMMETRIC))]))
+        Ok(answered(key, |body| body.blob("CiphertextBlob", &sealed).text("EncryptionAlgorithm", SYMMETRIC)))
     }
 
     pub(super) async fn decrypt(
@@ -36,10 +35,9 @@ impl Kms {
     ) -> Result<Answer, KmsError> {
         held_to(algorithm)?;
         let (plaintext, material) = self.open_ciphertext(key, ciphertext, context).await?;
-        let plaintext = blob(&plaintext);
-        let members =
-            [("EncryptionAlgorithm", json!(SYMMETRIC)), ("KeyMaterialId", json!(material)), ("Plaintext", plaintext)];
-        Ok(answered(key, members))
+        Ok(answered(key, |body| {
+            body.text("EncryptionAlgorithm", SYMMETRIC).text("KeyMaterialId", &material).blob("Plaintext", &plaintext)
+        }))
     }
 
     pub(super) async fn re_encrypt(
@@ -52,15 +50,14 @@ impl Kms {
         held_to(request.destination_algorithm.as_deref())?;
         let (plaintext, material) = self.open_ciphertext(source, &request.ciphertext, &request.source_context).await?;
         let sealed = self.seal(destination, &plaintext, &request.destination_context).await?;
-        let members = [
-            ("CiphertextBlob", blob(&sealed)),
-            ("SourceKeyId", json!(source.arn().as_str())),
-            ("SourceEncryptionAlgorithm", json!(SYMMETRIC)),
-            ("DestinationEncryptionAlgorithm", json!(SYMMETRIC)),
-            ("SourceKeyMaterialId", json!(material)),
-            ("DestinationKeyMaterialId", json!(destination.view().record.material)),
-        ];
-        let mut answer = answered(destination, members);
+        let mut answer = answered(destination, |body| {
+            body.blob("CiphertextBlob", &sealed)
+                .text("SourceKeyId", source.arn().as_str())
+                .text("SourceEncryptionAlgorithm", SYMMETRIC)
+                .text("DestinationEncryptionAlgorithm", SYMMETRIC)
+                .text("SourceKeyMaterialId", &material)
+                .text("DestinationKeyMaterialId", &destination.view().record.material)
+        });
         if source.arn() != destination.arn() {
             answer.resources.insert(0, source.arn().clone());
         }
@@ -83,19 +80,17 @@ impl Kms {
         let mut data_key = Zeroizing::new(vec![0u8; length]);
         random(&mut data_key)?;
         let sealed = self.seal(key, &data_key, context).await?;
-        let members = [("CiphertextBlob", blob(&sealed)), ("KeyMaterialId", json!(key.view().record.material))];
-        let mut answer = answered(key, members);
-        if let Some(Value::Object(body)) = answer.body.as_mut().filter(|_| with_plaintext) {
-            body.insert("Plaintext".to_owned(), blob(&data_key));
-        }
-        Ok(answer)
+        Ok(answered(key, |body| {
+            let body = body.blob("CiphertextBlob", &sealed).text("KeyMaterialId", &key.view().record.material);
+            if with_plaintext { body.blob("Plaintext", &data_key) } else { body }
+        }))
     }
 
     pub(super) fn generate_random(bytes: Option<i64>) -> Result<Answer, KmsError> {
         let length = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
         let mut plaintext = Zeroizing::new(vec![0u8; length]);
         random(&mut plaintext)?;
-        Ok(Answer::of(json!({"Plaintext": blob(&plaintext)})))
+        Ok(Answer::of(ObjectText::new().blob("Plaintext", &plaintext).finish()))
     }
 
     async fn seal(&self, key: &Key, plaintext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, KmsError> {
@@ -138,14 +133,7 @@ fn held_to(algorithm: Option<&str>) -> Result<(), KmsError> {
     }
 }
 
-fn blob(bytes: &[u8]) -> Value {
-    Value::String(BASE64.encode(bytes))
-}
-
 /// An answer of members beside the key's ARN.
-fn answered<const N: usize>(key: &Key, members: [(&str, Value); N]) -> Answer {
-    let mut body = Map::new();
-    body.insert("KeyId".to_owned(), json!(key.arn().as_str()));
-    body.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    answer(key, Value::Object(body))
+fn answered(key: &Key, members: impl FnOnce(ObjectText) -> ObjectText) -> Answer {
+    answer(key, Some(members(ObjectText::new().text("KeyId", key.arn().as_str())).finish()))
 }

@@ -13,6 +13,7 @@ use crate::kms::operation::{CreateKey, Page};
 use crate::kms::records::{CountRecord, DAY, KeyRecord, KeyView, PolicyRef, State, decode, encode};
 use crate::kms::resolve::{Key, Resolved, Scene};
 use crate::kms::rows::{self, Due};
+use crate::kms::wire::ObjectText;
 use crate::store::CommitError;
 
 /// The deletion window where none is given (KMS API Reference, "`ScheduleKeyDeletion`").
@@ -68,8 +69,8 @@ impl Kms {
                     return Ok(Answer {
                         resources: vec![view.arn.clone()],
                         response_elements: camel_case(&body),
-                        key: jiff::Timestamp::from_millisecond(now).ok().map(|created| (name.id.to_string(), created)),
-                        body: Some(body),
+                        key: jiff::Timestamp::from_millisecond(now).ok().map(|created| (name.id, created)),
+                        body: Some((&body).into()),
                     });
                 }
                 // Another key was counted in the same shard: count again.
@@ -107,7 +108,7 @@ impl Kms {
     }
 
     pub(super) fn describe_key(key: &Key) -> Answer {
-        answer(key, json!({"KeyMetadata": metadata(key.view())}))
+        answer(key, Some(ObjectText::new().value("KeyMetadata", &metadata(key.view())).finish()))
     }
 
     pub(super) async fn list_keys(&self, scene: &Scene, page: &Page) -> Result<Answer, KmsError> {
@@ -195,7 +196,7 @@ impl Kms {
             "PendingWindowInDays": window_days,
         });
         let elements = camel_case(&body);
-        let mut answer = answer(key, body);
+        let mut answer = answer(key, Some((&body).into()));
         answer.response_elements = elements;
         Ok(answer)
     }
@@ -212,7 +213,7 @@ impl Kms {
         self.make_up(view, &mut record, now, &mut change)?;
         change.put_key(view, &record)?;
         self.commit(change).await?;
-        Ok(changed_to(key, Some(json!({"KeyId": view.arn.as_str()}))))
+        Ok(changed_to(key, Some(ObjectText::new().text("KeyId", view.arn.as_str()).finish())))
     }
 }
 

@@ -28,6 +28,7 @@ use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
 use crate::aws::{Clock, OffsetClock};
 use crate::cedar::Documents;
+use crate::kms::wire::JsonText;
 use crate::seal::RootKey;
 use crate::store::{Image, ImageSettings, Precondition, Store, StoreError, Write};
 
@@ -382,20 +383,19 @@ fn in_state(states: States, key: &Key) -> Result<(), KmsError> {
 }
 
 /// The answer about a key.
-fn answer(key: &Key, body: Value) -> Answer {
+fn answer(key: &Key, body: Option<JsonText>) -> Answer {
     let view = key.view();
     Answer {
-        body: Some(body),
+        body,
         resources: vec![view.arn.clone()],
         response_elements: Value::Null,
-        key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id.to_string(), created)),
+        key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id, created)),
     }
 }
 
 /// The answer of a change to a key, which the audit shows by the key's ARN.
-fn changed_to(key: &Key, body: Option<Value>) -> Answer {
-    let mut answer = answer(key, Value::Null);
-    answer.body = body;
+fn changed_to(key: &Key, body: Option<JsonText>) -> Answer {
+    let mut answer = answer(key, body);
     answer.response_elements = json!({"keyId": key.arn().as_str()});
     answer
 }

@@ -1,9 +1,10 @@
 use data_encoding::BASE64URL_NOPAD;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::Page;
+use crate::kms::wire::{JsonText, ObjectText};
 
 /// How much of a list one answer holds: the default and the most (KMS API Reference).
 pub(super) struct Sizes {
@@ -60,16 +61,15 @@ impl Window {
         mut items: Vec<T>,
         last: impl Fn(&T) -> Vec<u8>,
         show: impl Fn(&T) -> Value,
-    ) -> Value {
+    ) -> JsonText {
         let truncated = items.len() > self.limit;
         items.truncate(self.limit);
-        let mut body = json!({"Truncated": truncated});
-        body[member] = items.iter().map(show).collect();
-        if let Some(item) = items.last().filter(|_| truncated) {
+        let next = items.last().filter(|_| truncated).map(|item| {
             let marker = [prefix(self.kind).as_bytes(), &last(item)].concat();
-            body["NextMarker"] = json!(BASE64URL_NOPAD.encode(&marker));
-        }
-        body
+            BASE64URL_NOPAD.encode(&marker)
+        });
+        let shown: Vec<Value> = items.iter().map(show).collect();
+        ObjectText::new().value("Truncated", &truncated).value(member, &shown).optional("NextMarker", next).finish()
     }
 }
 
@@ -79,6 +79,8 @@ fn prefix(kind: Kind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn page(limit: Option<i64>, marker: Option<String>) -> Page {
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn a_marker_is_good_for_its_own_operation_alone() {
         let window = Window::read(Kind::ListKeys, &page(Some(2), None), &LONG).unwrap();
-        let body = window.answer("Keys", vec![1u8, 2, 3], |n| vec![*n], |n| json!(n));
+        let body = window.answer("Keys", vec![1u8, 2, 3], |n| vec![*n], |n| json!(n)).to_value();
         assert_eq!((&body["Truncated"], &body["Keys"]), (&json!(true), &json!([1, 2])));
         let marker = body["NextMarker"].as_str().map(str::to_owned);
         assert_eq!(Window::read(Kind::ListKeys, &page(None, marker.clone()), &LONG).unwrap().after, Some(vec![2]));

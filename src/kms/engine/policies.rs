@@ -17,6 +17,7 @@ use crate::kms::operation::{MAX_POLICY_BYTES, Page};
 use crate::kms::records::{KeyRecord, KeyView, PolicyRef, decode};
 use crate::kms::resolve::{Key, Resolved};
 use crate::kms::rows;
+use crate::kms::wire::ObjectText;
 
 /// The only name a key policy has.
 const POLICY_NAME: &str = "default";
@@ -162,13 +163,16 @@ impl Kms {
 
     pub(super) fn key_policy(key: &Key, name: Option<&str>) -> Result<Answer, KmsError> {
         named_default(name)?;
-        Ok(answer(key, json!({"Policy": key.policy.text(), "PolicyName": POLICY_NAME})))
+        Ok(answer(
+            key,
+            Some(ObjectText::new().text("Policy", key.policy.text()).text("PolicyName", POLICY_NAME).finish()),
+        ))
     }
 
     pub(super) fn list_key_policies(key: &Key, page: &Page) -> Result<Answer, KmsError> {
         let window = Window::read(Kind::ListKeyPolicies, page, &LONG)?;
         let names = if window.after.is_some() { Vec::new() } else { vec![POLICY_NAME] };
-        Ok(answer(key, window.answer("PolicyNames", names, |name| name.as_bytes().to_vec(), |name| json!(name))))
+        Ok(answer(key, Some(window.answer("PolicyNames", names, |name| name.as_bytes().to_vec(), |name| json!(name)))))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::kms::operation::Page;
 use crate::kms::records::{EventRecord, KeyRecord, KeyView, RotationRecord, RotationType, Schedule, State, decode};
 use crate::kms::resolve::Key;
 use crate::kms::rows::{self, Due};
+use crate::kms::wire::ObjectText;
 
 /// On-demand rotations of a key, all its life (KMS Developer Guide, "Resource quotas").
 const MOST_ON_DEMAND: u32 = 25;
@@ -51,16 +52,13 @@ impl Kms {
     pub(super) fn key_rotation_status(key: &Key) -> Answer {
         let (view, record) = (key.view(), &key.view().record);
         let pending = matches!(record.state, State::PendingDeletion { .. });
-        let body = match record.schedule.filter(|_| !pending) {
-            Some(schedule) => json!({
-                "KeyId": view.arn.as_str(),
-                "KeyRotationEnabled": true,
-                "NextRotationDate": seconds(schedule.next),
-                "RotationPeriodInDays": schedule.period_days,
-            }),
-            None => json!({"KeyId": view.arn.as_str(), "KeyRotationEnabled": false}),
-        };
-        super::answer(key, body)
+        let schedule = record.schedule.filter(|_| !pending);
+        let body = ObjectText::new()
+            .text("KeyId", view.arn.as_str())
+            .value("KeyRotationEnabled", &schedule.is_some())
+            .optional("NextRotationDate", schedule.map(|schedule| seconds(schedule.next)))
+            .optional("RotationPeriodInDays", schedule.map(|schedule| schedule.period_days));
+        super::answer(key, Some(body.finish()))
     }
 
     pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
@@ -76,7 +74,7 @@ impl Kms {
         self.rotate(view, &mut record, now, RotationType::OnDemand, &mut change)?;
         change.put_key(view, &record)?;
         self.commit(change).await?;
-        Ok(super::changed_to(key, Some(json!({"KeyId": view.arn.as_str()}))))
+        Ok(super::changed_to(key, Some(ObjectText::new().text("KeyId", view.arn.as_str()).finish())))
     }
 
     /// One rotation in a change: new material, the rotation's row, its event, and the record as it
@@ -191,6 +189,6 @@ impl Kms {
             entry
         };
         let body = window.answer("Rotations", entries, |(place, ..)| place.to_be_bytes().to_vec(), show);
-        Ok(super::answer(key, body))
+        Ok(super::answer(key, Some(body)))
     }
 }

@@ -53,7 +53,7 @@ impl Kms {
             |(tag, _)| tag.clone().into_bytes(),
             |(tag, value)| json!({"TagKey": tag, "TagValue": value}),
         );
-        Ok(answer(key, body))
+        Ok(answer(key, Some(body)))
     }
 }
 

@@ -1,7 +1,11 @@
-//! The body of an AWS JSON 1.1 request: text to a tree, the tree held to the model.
+//! The bodies of AWS JSON 1.1: a request's text to a tree, the tree held to the model; an
+//! answer's members to text.
 
 mod json;
+mod text;
 mod validate;
 
 pub(super) use json::{Json, Object, parse};
+pub use text::JsonText;
+pub(super) use text::ObjectText;
 pub(super) use validate::validate;

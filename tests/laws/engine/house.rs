@@ -135,7 +135,7 @@ impl House {
                 |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
             )?;
             match self.kms.execute(permit, &Directory).await {
-                Ok(mut answer) => return Ok(answer.body.take().unwrap_or(Value::Null)),
+                Ok(answer) => return Ok(answer.body.map_or(Value::Null, |body| body.to_value())),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(failed(error)),
             }

@@ -1,0 +1,234 @@
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::simulate::{paint, read_policy};
+use crate::simulate::{Coverage, Gap, Library, Paint, SuiteResult, Tester, coverage, junit};
+
+/// Run policy test suites
+///
+/// A suite is a TOML file, NAME.test.toml, beside the policies that it tests. Directories are
+/// searched for suites.
+#[derive(Debug, clap::Args)]
+#[command(after_help = r#"Example:
+  keystile test policies --coverage-min 90
+
+A suite:
+  key_policy = "rotation.json"
+  [[case]]
+  name = "the rotator may enable rotation with MFA"
+  principal = "arn:aws:sts::111122223333:assumed-role/Rotator/nightly"
+  action = "kms:EnableKeyRotation"
+  resource = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  context = { "aws:MultiFactorAuthPresent" = true }
+  expect = "allow"
+
+Exit status: 0 every case holds; 1 one does not, or the coverage is too small; 2 a suite can't be
+read, or there is none."#)]
+pub(super) struct Args {
+    /// Suites, and directories to search for them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// List the statements that no case matches, and the conditions that no case sees both hold
+    /// and fail
+    #[arg(long)]
+    coverage: bool,
+    /// Fail where fewer of the statements and conditions are covered, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    coverage_min: Option<f64>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Shown::Text)]
+    format: Shown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shown {
+    Text,
+    Json,
+    Junit,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    text.strip_suffix('%')
+        .unwrap_or(text)
+        .parse()
+        .ok()
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| "not a percentage from 0 to 100".to_owned())
+}
+
+/// Everything that is printed.
+struct Report<'a> {
+    results: &'a [SuiteResult],
+    coverage: Option<Coverage>,
+    /// What is said where the coverage is too small.
+    shortfall: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let mut suites = Vec::new();
+    let mut unreadable = false;
+    for path in &args.paths {
+        if let Err((path, error)) = find(path, &mut suites) {
+            eprintln!("error: {}: {error}", path.display());
+            unreadable = true;
+        }
+    }
+    if suites.is_empty() && !unreadable {
+        eprintln!("error: there is no suite (*.test.toml) in what was named");
+    }
+    if suites.is_empty() {
+        return ExitCode::from(2);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let results = Tester::new(Library::new(Box::new(read_policy))).run(&suites, threads);
+    for fault in results.iter().flat_map(|result| &result.faults) {
+        eprintln!("error: {fault}");
+        unreadable = true;
+    }
+    let measured = (args.coverage || args.coverage_min.is_some()).then(|| coverage(&results));
+    let shortfall = measured.as_ref().zip(args.coverage_min).and_then(|(coverage, least)| {
+        (coverage.percent() < least)
+            .then(|| format!("the coverage is {:.1} %, and at least {least} % is asked for", coverage.percent()))
+    });
+    let report = Report { results: &results, coverage: measured, shortfall };
+    let printed = match args.format {
+        Shown::Text => report.text(paint(&io::stdout())),
+        Shown::Json => report.json(),
+        Shown::Junit => junit(&results, report.shortfall.as_deref()),
+    };
+    let written = io::stdout().write_all(printed.as_bytes());
+    let failed = report.failed() > 0 || report.shortfall.is_some();
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: standard output: {error}");
+            ExitCode::from(2)
+        }
+        _ if unreadable => ExitCode::from(2),
+        _ => ExitCode::from(u8::from(failed)),
+    }
+}
+
+/// A path that can't be read, and why.
+type Unreadable = (PathBuf, io::Error);
+
+/// Reads a suite, or every suite below a directory, in the order of their names.
+fn find(path: &Path, into: &mut Vec<(PathBuf, String)>) -> Result<(), Unreadable> {
+    let refuse = |error: io::Error| (path.to_owned(), error);
+    if !std::fs::metadata(path).map_err(refuse)?.is_dir() {
+        into.push((path.to_owned(), read_policy(path).map_err(refuse)?));
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.map_err(refuse)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let kind = entry.file_type().map_err(refuse)?;
+        let is_suite = entry.file_name().to_string_lossy().ends_with(".test.toml");
+        // A link to a directory may lead back up.
+        if kind.is_dir() || is_suite {
+            find(&entry.path(), into)?;
+        }
+    }
+    Ok(())
+}
+
+impl Report<'_> {
+    fn cases(&self) -> usize {
+        self.results.iter().map(|result| result.cases.len()).sum()
+    }
+
+    fn failed(&self) -> usize {
+        self.results.iter().flat_map(|result| &result.cases).filter(|case| !case.passed()).count()
+    }
+
+    fn text(&self, paint: Paint) -> String {
+        let mut text = String::new();
+        for result in self.results {
+            for case in &result.cases {
+                let word = if case.passed() { paint.green("ok  ") } else { paint.red("FAIL") };
+                let _ = writeln!(text, "{word}  {}:{}  {}", result.file, case.line, case.name);
+                for check in &case.checks {
+                    let Some(problem) = &check.problem else { continue };
+                    let _ = writeln!(text, "      {}: {problem}", check.action);
+                    for line in check.explanation.lines() {
+                        let _ = writeln!(text, "      {line}");
+                    }
+                }
+            }
+        }
+        let faults: usize = self.results.iter().map(|result| result.faults.len()).sum();
+        let (cases, failed) = (self.cases(), self.failed());
+        let unread = if faults == 0 { String::new() } else { format!(", {faults} unreadable") };
+        let suites = self.results.len();
+        let _ = writeln!(text, "{suites} suites, {cases} cases: {} passed, {failed} failed{unread}", cases - failed);
+        if let Some(coverage) = &self.coverage {
+            let (total, gaps) = (coverage.total(), coverage.gaps());
+            let _ = writeln!(
+                text,
+                "coverage {:.1} %: {} of {total} statements and conditions",
+                coverage.percent(),
+                total - gaps.len()
+            );
+            gaps.iter().for_each(|gap| text.push_str(&gap_text(gap)));
+        }
+        if let Some(shortfall) = &self.shortfall {
+            let _ = writeln!(text, "{}  {shortfall}", paint.red("FAIL"));
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let cases: Vec<serde_json::Value> = self
+            .results
+            .iter()
+            .flat_map(|result| result.cases.iter().map(move |case| (&result.file, case)))
+            .map(|(file, case)| {
+                let checks: Vec<serde_json::Value> = case
+                    .checks
+                    .iter()
+                    .map(|check| {
+                        json!({
+                            "action": check.action,
+                            "passed": check.problem.is_none(),
+                            "problem": check.problem,
+                            "result": check.to_json().unwrap_or_default(),
+                        })
+                    })
+                    .collect();
+                json!({
+                    "suite": &**file, "line": case.line, "name": case.name, "passed": case.passed(), "checks": checks,
+                })
+            })
+            .collect();
+        let errors: Vec<String> =
+            self.results.iter().flat_map(|result| &result.faults).map(ToString::to_string).collect();
+        let (total, failed) = (self.cases(), self.failed());
+        let coverage = self.coverage.as_ref().map(|coverage| {
+            let gaps = coverage.gaps();
+            json!({
+                "percent": coverage.percent(),
+                "covered": coverage.total() - gaps.len(),
+                "total": coverage.total(),
+                "gaps": gaps,
+            })
+        });
+        let report = json!({
+            "suites": self.results.len(), "cases": cases, "passed": total - failed, "failed": failed,
+            "errors": errors, "coverage": coverage,
+        });
+        format!("{report}\n")
+    }
+}
+
+fn gap_text(gap: &Gap) -> String {
+    let line = gap.line.map_or_else(String::new, |line| format!(":{line}"));
+    let sid = gap.sid.as_ref().map_or_else(String::new, |sid| format!(" {sid:?}"));
+    let condition = gap.condition.as_ref().map_or_else(String::new, |condition| format!(", {condition}"));
+    let Gap { file, layer, statement, missing, .. } = gap;
+    format!("  {file}{line}  {layer}, statement {statement}{sid}{condition}: {missing}\n")
+}

@@ -1,0 +1,100 @@
+//! Who may manage the key: somebody must, and only its owner should.
+
+use super::actions::is_star;
+use super::overlap::arns_meet;
+use super::place::Spot;
+use super::{Findings, Policy, rule};
+use crate::iam::{
+    ActionElement, ActionPattern, DocumentKind, Effect, PrincipalElement, PrincipalPattern, ResourceElement,
+    ResourcePattern, Statement,
+};
+
+pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
+    if policy.kind == DocumentKind::KeyPolicy && policy.is_whole {
+        lock_out(policy, findings);
+        foreign_administrators(policy, findings);
+    }
+}
+
+fn lock_out(policy: &Policy<'_>, findings: &mut Findings<'_>) {
+    let statements = || policy.document.statements.iter().enumerate().filter(|(_, s)| is_about_put_key_policy(s));
+    let lets_in = |statement: &Statement| {
+        statement.effect == Effect::Allow
+            && matches!(&statement.principal, Some(PrincipalElement::Principal(who)) if who.iter().any(may_call))
+    };
+    if !statements().any(|(_, statement)| lets_in(statement)) {
+        let what = "no statement allows kms:PutKeyPolicy to anyone".to_owned();
+        findings.add(&rule::LOCK_OUT, Spot::Document, what);
+    }
+    let keeps_out = |statement: &Statement| {
+        statement.effect == Effect::Deny
+            && statement.conditions.is_empty()
+            && matches!(&statement.principal, Some(PrincipalElement::Principal(who)) if who.contains(&PrincipalPattern::Anyone))
+    };
+    for (at, _) in statements().filter(|(_, statement)| keeps_out(statement)) {
+        let what = "the statement denies kms:PutKeyPolicy to everyone".to_owned();
+        findings.add_with(&rule::LOCK_OUT, Spot::Statement(at), what, "leave kms:PutKeyPolicy out of it".to_owned());
+    }
+}
+
+fn is_about_put_key_policy(statement: &Statement) -> bool {
+    let names = |patterns: &[ActionPattern]| patterns.iter().any(|pattern| pattern.matches("kms", "PutKeyPolicy"));
+    let action = match &statement.action {
+        Some(ActionElement::Action(patterns)) => names(patterns),
+        Some(ActionElement::NotAction(patterns)) => !names(patterns),
+        None => false,
+    };
+    let resource = match &statement.resource {
+        Some(ResourceElement::Resource(entries)) => entries.iter().any(|entry| arns_meet(entry, "arn:*:kms:*:*:key/*")),
+        Some(ResourceElement::NotResource(entries)) => !entries.contains(&ResourcePattern::Any),
+        None => false,
+    };
+    action && resource
+}
+
+/// Whether the principal is one that manages keys, or delegates to such.
+fn may_call(principal: &PrincipalPattern) -> bool {
+    !matches!(
+        principal,
+        PrincipalPattern::Service(_)
+            | PrincipalPattern::Federated(_)
+            | PrincipalPattern::CanonicalUser(_)
+            | PrincipalPattern::UniqueId(_)
+    )
+}
+
+/// A policy does not say whose key it is on: the first account of all is taken for the owner.
+fn foreign_administrators(policy: &Policy<'_>, findings: &mut Findings<'_>) {
+    let mut administrators = Vec::new();
+    for (at, statement) in policy.document.statements.iter().enumerate() {
+        let (Effect::Allow, Some(ActionElement::Action(actions)), Some(PrincipalElement::Principal(who))) =
+            (statement.effect, &statement.action, &statement.principal)
+        else {
+            continue;
+        };
+        let is_everything = |action: &ActionPattern| is_star(&action.name) && action.matches("kms", "x");
+        if actions.iter().any(is_everything) {
+            administrators.extend(
+                who.iter()
+                    .enumerate()
+                    .filter_map(|(entry, who)| Some((account(who)?, Spot::Entry(at, "Principal", entry)))),
+            );
+        }
+    }
+    let Some((owner, _)) = administrators.first().cloned() else { return };
+    for (other, spot) in administrators.into_iter().filter(|(account, _)| *account != owner) {
+        let what = format!("everything is allowed to account {other} as to {owner}");
+        findings.add(&rule::FOREIGN_ADMINISTRATOR, spot, what);
+    }
+}
+
+fn account(principal: &PrincipalPattern) -> Option<String> {
+    match principal {
+        PrincipalPattern::Account(account) => Some(account.as_str().to_owned()),
+        PrincipalPattern::User(arn)
+        | PrincipalPattern::Role(arn)
+        | PrincipalPattern::Session(arn)
+        | PrincipalPattern::FederatedUser(arn) => Some(arn.account().to_owned()),
+        _ => None,
+    }
+}

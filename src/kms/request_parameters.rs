@@ -1,0 +1,112 @@
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use super::operation::{EncryptionContext, Input, Operation};
+use super::wire::{JsonText, ObjectText};
+
+const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
+
+impl Operation {
+    /// What CloudTrail shows as `requestParameters`: members in camelCase, without plaintext and
+    /// ciphertext; none where nothing is left.
+    #[must_use]
+    pub fn request_parameters(&self) -> Option<JsonText> {
+        self.input.shown().finish_unless_empty()
+    }
+}
+
+impl Input {
+    fn shown(&self) -> ObjectText {
+        let members = ObjectText::new();
+        match self {
+            Self::Key { key_id } => members.text("keyId", key_id),
+            Self::CreateKey(create) => members
+                .optional("policy", create.policy.as_ref())
+                .text("description", create.description.as_deref().unwrap_or_default())
+                .text("keyUsage", "ENCRYPT_DECRYPT")
+                .text("keySpec", SYMMETRIC)
+                .text("customerMasterKeySpec", SYMMETRIC)
+                .text("origin", "AWS_KMS")
+                .value("multiRegion", &false)
+                .value("bypassPolicyLockoutSafetyCheck", &create.bypass.unwrap_or(false))
+                .optional("tags", tags(&create.tags)),
+            Self::List { key_id, page, all_material } => members
+                .optional("keyId", key_id.as_ref())
+                .optional("limit", page.limit)
+                .optional("marker", page.marker.as_ref())
+                .optional("includeKeyMaterial", all_material.then_some("ALL_KEY_MATERIAL")),
+            Self::GetKeyPolicy { key_id, policy_name } => {
+                members.text("keyId", key_id).optional("policyName", policy_name.as_ref())
+            }
+            Self::PutKeyPolicy { key_id, policy_name, policy, bypass } => members
+                .text("keyId", key_id)
+                .text("policyName", policy_name.as_deref().unwrap_or("default"))
+                .text("policy", policy)
+                .value("bypassPolicyLockoutSafetyCheck", &bypass.unwrap_or(false)),
+            Self::ScheduleKeyDeletion { key_id, window_days } => {
+                members.text("keyId", key_id).optional("pendingWindowInDays", *window_days)
+            }
+            Self::UpdateKeyDescription { key_id, description } => {
+                members.text("keyId", key_id).text("description", description)
+            }
+            Self::Alias { alias_name, target } => {
+                members.text("aliasName", alias_name).optional("targetKeyId", target.as_ref())
+            }
+            Self::Tag { key_id, tags: list } => members.text("keyId", key_id).optional("tags", tags(list)),
+            Self::Untag { key_id, tag_keys } => members.text("keyId", key_id).value("tagKeys", tag_keys),
+            Self::EnableKeyRotation { key_id, period_days } => {
+                members.text("keyId", key_id).optional("rotationPeriodInDays", *period_days)
+            }
+            Self::Encrypt { key_id, context, algorithm, .. } => members
+                .text("keyId", key_id)
+                .optional("encryptionContext", shown(context))
+                .text("encryptionAlgorithm", algorithm.as_deref().unwrap_or(SYMMETRIC)),
+            Self::Decrypt { key_id, context, algorithm, .. } => members
+                .optional("keyId", key_id.as_ref())
+                .optional("encryptionContext", shown(context))
+                .text("encryptionAlgorithm", algorithm.as_deref().unwrap_or(SYMMETRIC)),
+            Self::ReEncrypt(request) => members
+                .optional("sourceKeyId", request.source_key_id.as_ref())
+                .optional("sourceEncryptionContext", shown(&request.source_context))
+                .text("sourceEncryptionAlgorithm", request.source_algorithm.as_deref().unwrap_or(SYMMETRIC))
+                .text("destinationKeyId", &request.destination_key_id)
+                .optional("destinationEncryptionContext", shown(&request.destination_context))
+                .text("destinationEncryptionAlgorithm", request.destination_algorithm.as_deref().unwrap_or(SYMMETRIC)),
+            Self::DataKey { key_id, context, spec, bytes } => members
+                .text("keyId", key_id)
+                .optional("encryptionContext", shown(context))
+                .optional("keySpec", spec.as_ref())
+                .optional("numberOfBytes", *bytes),
+            Self::Random { bytes } => members.optional("numberOfBytes", *bytes),
+        }
+    }
+}
+
+/// An encryption context as an object in the request's order; none where it is empty.
+fn shown(context: &EncryptionContext) -> Option<ContextJson<'_>> {
+    (!context.0.is_empty()).then_some(ContextJson(&context.0))
+}
+
+struct ContextJson<'a>(&'a [(String, String)]);
+
+impl Serialize for ContextJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TagJson<'a> {
+    tag_key: &'a str,
+    tag_value: &'a str,
+}
+
+fn tags(tags: &[(String, String)]) -> Option<Vec<TagJson<'_>>> {
+    let shown = tags.iter().map(|(key, value)| TagJson { tag_key: key, tag_value: value });
+    (!tags.is_empty()).then(|| shown.collect())
+}

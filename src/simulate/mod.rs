@@ -1,0 +1,39 @@
+//! Deciding without a server: cases from files and streams, and suites of them that must hold.
+//!
+//! A case names its request and bears or names its policies; it is decided by [`crate::authz`] as
+//! the gateway's requests are. Nothing here reads a file but through what it is given.
+
+mod batch;
+mod case;
+mod context;
+mod coverage;
+mod fault;
+mod grants;
+mod junit;
+mod library;
+mod members;
+mod outcome;
+mod policy_set;
+mod stream;
+mod suite;
+mod tester;
+mod toml_json;
+
+pub use batch::{Format, Input, Simulator, Tally};
+pub use coverage::{Coverage, Gap};
+pub use fault::Fault;
+pub use junit::junit;
+pub use library::{Library, ReadFile};
+pub use outcome::Paint;
+pub use tester::{CaseResult, Check, SuiteResult, Tester, coverage};
+
+use case::Case;
+use outcome::Verdict;
+
+/// Decides one case, and explains.
+fn decide(authorizer: &crate::authz::Authorizer, case: &Case) -> Verdict {
+    let applicable = case.applicable();
+    let decision = authorizer.decide(&case.request, &applicable);
+    let explanation = crate::authz::explain(&case.request, &applicable, &decision);
+    Verdict { decision, explanation }
+}
