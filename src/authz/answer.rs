@@ -28,6 +28,8 @@ impl Answer {
             self.denying.clone_from(&attached.arn);
         }
         self.denies.extend(satisfied.denies.iter().map(name));
+        // A statement whose principals are of several classes matches once for each.
+        self.denies.dedup();
         self.allows.extend(satisfied.allows.iter().map(|statement| (statement.class.map(&class), name(statement))));
     }
 
@@ -36,14 +38,20 @@ impl Answer {
     }
 
     pub(super) fn allowing(&self) -> impl Iterator<Item = DecidedBy> {
-        self.allows.iter().map(|(_, statement)| statement.clone())
+        once_each(self.allows.iter()).into_iter()
     }
 
     /// The statements that grant by one of these classes.
     pub(super) fn of_class(&self, classes: &[PrincipalClass]) -> Vec<DecidedBy> {
-        let granting = self.allows.iter().filter(|(class, _)| class.is_some_and(|class| classes.contains(&class)));
-        granting.map(|(_, statement)| statement.clone()).collect()
+        once_each(self.allows.iter().filter(|(class, _)| class.is_some_and(|class| classes.contains(&class))))
     }
+}
+
+/// The statements, each once where it grants by several classes: those stand side by side.
+fn once_each<'a>(granting: impl Iterator<Item = &'a (Option<PrincipalClass>, DecidedBy)>) -> Vec<DecidedBy> {
+    let mut statements: Vec<DecidedBy> = granting.map(|(_, statement)| statement.clone()).collect();
+    statements.dedup();
+    statements
 }
 
 /// The caller's own side: identity policies within boundary and session policies.

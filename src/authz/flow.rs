@@ -238,12 +238,12 @@ impl Question<'_> {
     }
 
     /// A service or nobody has no side of its own to be asked: the resource policy must name it,
-    /// or everyone.
+    /// or everyone. KMS serves nobody who has not signed, whatever a key policy says.
     fn no_account(&self, policy: &Answer) -> Decision {
         use PrincipalClass::{Any, Session, User};
         let direct = policy.of_class(&[User, Session, Any]);
         let is_service = matches!(self.inputs.request.caller.principal, Principal::Service(_));
-        if direct.is_empty() || !(is_service || self.inputs.applicable.cross_account) {
+        if direct.is_empty() || !(is_service || self.resource_layer() == Layer::ResourcePolicy) {
             return self.silent_resource();
         }
         allow(direct)

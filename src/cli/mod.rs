@@ -11,6 +11,8 @@ mod test;
 mod translate;
 mod verify;
 
+pub use raw_request::{InvalidRequest, RawRequest};
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -4,17 +4,23 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A request's parts, as sent: nothing is decoded.
 #[derive(Debug)]
-pub(super) struct RawRequest {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: Option<String>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub struct RawRequest {
+    /// `GET`, …
+    pub method: String,
+    /// The target up to a `?`.
+    pub path: String,
+    /// What follows the `?`; none without one.
+    pub query: Option<String>,
+    /// In the order of arrival, folded lines joined.
+    pub headers: HeaderMap,
+    /// What follows the empty line, as long as `Content-Length` says.
+    pub body: Vec<u8>,
 }
 
 /// The bytes are no HTTP/1.1 request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidRequest {
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum InvalidRequest {
     #[error("line 1: a request line is `METHOD /path HTTP/1.1`")]
     RequestLine,
     #[error("line {0}: a header is `Name: value`")]
@@ -32,7 +38,10 @@ pub(super) enum InvalidRequest {
 impl RawRequest {
     /// Lines end in CR LF or LF. A line that starts with white space goes on with the header
     /// before it. Without `Content-Length` the body is all that follows the empty line.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, InvalidRequest> {
+    ///
+    /// # Errors
+    /// Where the bytes are no such request, with the line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidRequest> {
         let (mut lines, body) = split_head(bytes);
         if lines.is_empty() {
             return Err(InvalidRequest::RequestLine);

@@ -197,7 +197,11 @@ fn grants() -> Vec<Grant> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: generate::cases().cases / 10 + 1, ..generate::cases() })]
+    #![proptest_config(ProptestConfig {
+        cases: u32::try_from(generate::cases(20_000) / 100 + 1).unwrap(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_cache_never_changes_a_decision_of_any_layer(

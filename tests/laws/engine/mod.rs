@@ -3,7 +3,7 @@
 
 mod aliases;
 mod cryptography;
-mod house;
+pub(crate) mod house;
 mod keys;
 mod rotation;
 mod states;

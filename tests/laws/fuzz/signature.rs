@@ -1,0 +1,76 @@
+//! Signed requests, as raw HTTP.
+
+use std::sync::Arc;
+
+use keystile::cli::RawRequest;
+use keystile::sigv4::{
+    Credential, CredentialSource, Profile, Received, SecretKey, Settings, Times, Unavailable, Verifier, claimed_scope,
+};
+
+use super::{files, fuzz};
+
+struct OneKey(Arc<Credential<()>>);
+
+impl CredentialSource for OneKey {
+    type Identity = ();
+
+    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
+        Ok((access_key_id == "AKIDEXAMPLE").then(|| Arc::clone(&self.0)))
+    }
+}
+
+#[test]
+fn a_raw_request_is_verified_or_refused_with_a_code() {
+    let secret = SecretKey::from("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned());
+    let key = OneKey(Arc::new(Credential::new("AKIDEXAMPLE", secret, 0, ())));
+    let verifier = Verifier::new(Settings::default()).unwrap();
+    let now = "2015-08-30T12:36:00Z".parse().unwrap();
+    let corpus = files("fixtures/sigv4", "request.http");
+    let dictionary = [
+        "Authorization: ",
+        "AWS4-HMAC-SHA256 ",
+        "Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request",
+        "SignedHeaders=host;x-amz-date",
+        "Signature=",
+        "X-Amz-Date: 20150830T123600Z",
+        "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD",
+        "X-Amz-Security-Token: ",
+        "Content-Length: ",
+        "Transfer-Encoding: chunked",
+        "?X-Amz-Signature=",
+        "&X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "%2F",
+        "%zz",
+        "/../",
+        "//",
+        "HTTP/1.1",
+        "\r\n",
+        "\n\n",
+        "Host: ",
+        "20150830",
+        ";",
+        ",",
+        "=",
+    ];
+    fuzz("signature", corpus, &dictionary, |input| {
+        let request = match RawRequest::parse(input) {
+            Ok(request) => request,
+            Err(error) => return error.to_string(),
+        };
+        let received = Received {
+            method: &request.method,
+            path: &request.path,
+            query: request.query.as_deref(),
+            headers: &request.headers,
+            body: &request.body,
+        };
+        let _ = claimed_scope(&request.headers);
+        match verifier.verify(&Profile::general("service"), &received, &key, Times { signature: now, session: now }) {
+            Ok(_) => "verified".to_owned(),
+            Err(refusal) => {
+                assert!(!refusal.to_string().is_empty());
+                format!("{refusal:?}")
+            }
+        }
+    });
+}
