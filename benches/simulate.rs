@@ -71,8 +71,8 @@ fn cases(count: usize, key: impl Fn(usize) -> usize, policy: impl Fn(usize) -> u
         let case = json!({
             "principal": principals[at % 4], "action": actions[at % 5],
             "resource": format!("arn:aws:kms:us-east-1:111122223333:key/{:08}-12ab-34cd-56ef-1234567890ab", key(at)),
-            "context": {"kms:RotationPeriodInDays": [90, 180, 365][at % 3], "aws:MultiFactorAuthPresent": at % 2 == 0,
-                        "aws:SecureTransport": at % 11 != 0, "kms:EncryptionContext:tenant": ["a", "b", "c"][at % 3],
+            "context": {"kms:RotationPeriodInDays": ([90, 180, 365][at % 3]), "aws:MultiFactorAuthPresent": (at % 2 == 0),
+                        "aws:SecureTransport": (at % 11 != 0), "kms:EncryptionContext:tenant": (["a", "b", "c"][at % 3]),
                         "aws:SourceIp": format!("10.0.{}.{}", at / 256 % 256, at % 256)},
             "key_policy": key_policy(policy(at)), "identity_policies": [identity_policy()],
         });

@@ -3,7 +3,7 @@ use std::io::Write as _;
 
 use super::record::{ApiCall, EVENT_SOURCE, EVENT_VERSION, Identity};
 use super::{resources, seconds};
-use crate::authz::{Decision, Outcome};
+use crate::authz::{DecidedBy, Decision, Explanation, Outcome};
 use crate::aws::Arn;
 use crate::aws::json::{optional_text, raw, text, value};
 
@@ -66,13 +66,14 @@ pub(super) fn write(call: &ApiCall<'_>, out: &mut Vec<u8>) -> serde_json::Result
     let owner = call.resources.first().map(Arn::account).filter(|account| !account.is_empty());
     optional_text(out, owner.or(account))?;
     raw(out, ",\"eventCategory\":\"Management\",\"keystile\":");
-    decisions(call.decisions, out)?;
+    decisions(call.decisions, call.explanation, out)?;
     out.push(b'}');
     Ok(())
 }
 
-/// What the house decided: the worst of the decisions, and the statements of all of them.
-fn decisions(all: &[&Decision], out: &mut Vec<u8>) -> serde_json::Result<()> {
+/// What the house decided: the worst of the decisions, and the statements of all of them; of a denial
+/// also what would have to change.
+fn decisions(all: &[&Decision], explanation: Option<&Explanation>, out: &mut Vec<u8>) -> serde_json::Result<()> {
     let denied = all.iter().find(|decision| decision.outcome != Outcome::Allow);
     raw(out, "{\"decision\":");
     value(out, &denied.or(all.first()).map(|decision| decision.outcome))?;
@@ -81,9 +82,36 @@ fn decisions(all: &[&Decision], out: &mut Vec<u8>) -> serde_json::Result<()> {
         if index > 0 {
             out.push(b',');
         }
-        value(out, statement)?;
+        decided_by(statement, out)?;
     }
-    raw(out, "]}");
+    out.push(b']');
+    if let Some(explanation) = explanation {
+        raw(out, ",\"missing_context_keys\":");
+        value(out, &explanation.missing_context_keys)?;
+        raw(out, ",\"near_misses\":");
+        value(out, &explanation.near_misses)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// A statement as its own serialisation has it, which a test holds this to.
+fn decided_by(by: &DecidedBy, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    raw(out, "{\"layer\":");
+    value(out, &by.layer)?;
+    raw(out, ",\"level\":");
+    value(out, &by.level)?;
+    raw(out, ",\"document\":");
+    value(out, &by.document)?;
+    raw(out, ",\"statement\":");
+    value(out, &by.statement)?;
+    raw(out, ",\"sid\":");
+    optional_text(out, by.sid.as_deref())?;
+    raw(out, ",\"file\":");
+    optional_text(out, by.file.as_deref())?;
+    raw(out, ",\"line\":");
+    value(out, &by.line)?;
+    out.push(b'}');
     Ok(())
 }
 
@@ -91,4 +119,37 @@ fn decisions(all: &[&Decision], out: &mut Vec<u8>) -> serde_json::Result<()> {
 fn shown(out: &mut Vec<u8>, plain: &dyn Display) {
     // Writing to a vector does not fail.
     let _ = write!(out, "\"{plain}\"");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authz::Layer;
+
+    #[test]
+    fn a_statement_is_written_as_it_serialises() {
+        let full = DecidedBy {
+            layer: Layer::ServiceControlPolicy,
+            level: Some(1),
+            document: Some(2),
+            statement: Some(3),
+            sid: Some("A\"b".to_owned()),
+            file: Some("scp/root.json".to_owned()),
+            line: Some(12),
+        };
+        let silent = DecidedBy {
+            layer: Layer::KeyPolicy,
+            level: None,
+            document: None,
+            statement: None,
+            sid: None,
+            file: None,
+            line: None,
+        };
+        for by in [full, silent] {
+            let mut out = Vec::new();
+            decided_by(&by, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&by).unwrap());
+        }
+    }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{AuditError, api_call, service_event};
-use crate::authz::Decision;
+use crate::authz::{Decision, Explanation};
 use crate::aws::Arn;
 
 /// The version of CloudTrail's record that is written.
@@ -56,6 +56,8 @@ pub struct ApiCall<'a> {
     pub resources: &'a [Arn],
     /// The decisions, one for each pair of action and resource; none where nothing was decided.
     pub decisions: &'a [&'a Decision],
+    /// What would have to change for a denial to be an allow.
+    pub explanation: Option<&'a Explanation>,
 }
 
 /// Who called.
@@ -117,7 +119,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::authz::{DecidedBy, Layer, Outcome};
+    use crate::authz::{Actual, DecidedBy, Element, FailedElement, Layer, NearMiss, Outcome};
     use crate::aws::{Caller, Principal, Session};
 
     fn caller(principal: &str, role: &str, session: Option<Session>) -> Caller {
@@ -149,6 +151,7 @@ mod tests {
             error: None,
             resources: &[],
             decisions: &[],
+            explanation: None,
         }
     }
 
@@ -219,10 +222,32 @@ mod tests {
         let decisions = [&allowed, &denied];
         let mut call = call(Identity::Unverified { access_key_id: None });
         call.decisions = &decisions;
+        let explanation = Explanation {
+            missing_context_keys: vec!["aws:SourceIp".to_owned()],
+            near_misses: vec![NearMiss {
+                statement: denied.decided_by[0].clone(),
+                failed: vec![FailedElement {
+                    element: Element::Condition,
+                    operator: Some("IpAddress".to_owned()),
+                    key: Some("aws:SourceIp".to_owned()),
+                    expected: vec!["10.0.0.0/8".to_owned()],
+                    actual: Actual::Absent,
+                }],
+            }],
+        };
+        call.explanation = Some(&explanation);
         call.error = Some(("AccessDeniedException", Some("no")));
         let record = json_of(&Record::ApiCall(call));
         assert_eq!(record["keystile"]["decision"], "implicit_deny");
         assert_eq!(record["keystile"]["decided_by"].as_array().unwrap().len(), 2);
+        assert_eq!(record["keystile"]["missing_context_keys"], json!(["aws:SourceIp"]));
+        assert_eq!(
+            record["keystile"]["near_misses"],
+            json!([{"layer": "identity_policy", "level": null, "document": null, "statement": null, "sid": null,
+                    "file": null, "line": null,
+                    "failed": [{"element": "Condition", "operator": "IpAddress", "key": "aws:SourceIp",
+                                "expected": ["10.0.0.0/8"], "actual": null}]}])
+        );
         assert_eq!(record["errorCode"], "AccessDenied");
     }
 

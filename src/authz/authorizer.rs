@@ -8,7 +8,10 @@ use super::cache::{Cache, Entry, Key, validity};
 use super::explain::{Reason, Shown, message};
 use super::flow::Question;
 use super::inputs::Inputs;
-use super::{Applicable, AuthzRequest, Decision, Denial, Organization, Outcome, Permit, PrincipalPolicies, Subject};
+use super::{
+    Applicable, AuthzRequest, Decision, Denial, Explanation, Organization, Outcome, Permit, PrincipalPolicies, Subject,
+    explain,
+};
 
 /// How the authorizer is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +99,22 @@ impl Authorizer {
             let applicable = applicable.within(organization.map(|organization| &**organization), &asked.request);
             let decision = self.decide(&asked.request, &applicable);
             if decision.outcome != Outcome::Allow {
-                return Err(Denial { decision, check });
+                let explanation = explain(&asked.request, &applicable, &decision);
+                let owner = asked.request.resource.owner();
+                let is_foreign = owner.is_some_and(|owner| owner != asked.request.caller.account.as_str());
+                return Err(Denial {
+                    decision,
+                    check,
+                    explanation,
+                    is_callers_own: !is_foreign && !asked.through_ciphertext,
+                });
             }
             decisions.push(decision);
         }
         let Some(first) = subject.checks().first() else {
             let nothing = Decision { outcome: Outcome::ImplicitDeny, decided_by: Vec::new(), message: None };
-            return Err(Denial { decision: Arc::new(nothing), check: 0 });
+            let explanation = Explanation::default();
+            return Err(Denial { decision: Arc::new(nothing), check: 0, explanation, is_callers_own: false });
         };
         let request = first.request.clone();
         Ok(Permit::new(subject, decisions, request, Arc::clone(principal), organization.cloned()))

@@ -81,12 +81,12 @@ pub struct DecidedBy {
 impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.layer.in_words())?;
-        if let Some(level) = self.level {
-            write!(f, " of level {level}")?;
-        }
         let is_alone = matches!(self.layer, Layer::KeyPolicy | Layer::ResourcePolicy | Layer::PermissionsBoundary);
         if let Some(document) = self.document.filter(|_| !is_alone) {
             write!(f, " {document}")?;
+        }
+        if let Some(level) = self.level {
+            write!(f, " of level {level}")?;
         }
         if let Some(statement) = self.statement {
             write!(f, ", statement {statement}")?;

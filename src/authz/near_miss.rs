@@ -195,7 +195,8 @@ impl<'a> Explaining<'a> {
             (Layer::ServiceControlPolicy, controls::of_caller(self.request, applicable)),
         ];
         for (kind, levels) in levels {
-            for (level, documents) in (0..).zip(levels.map(|levels| levels.documents()).unwrap_or_default()) {
+            for (level, documents) in (0..).zip(levels.map(super::organization::Levels::documents).unwrap_or_default())
+            {
                 layer(kind, Some(level), documents);
             }
         }

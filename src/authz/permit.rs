@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::{
-    Applicable, AttachedDocument, Authorizer, AuthzRequest, Check, Decision, Organization, Outcome, PrincipalPolicies,
-    Resource,
+    Applicable, AttachedDocument, Authorizer, AuthzRequest, Check, Decision, Explanation, Organization, Outcome,
+    PrincipalPolicies, Resource,
 };
 use crate::aws::ActionName;
 use crate::cedar::CompiledDocument;
@@ -86,4 +86,9 @@ pub struct Denial {
     pub decision: Arc<Decision>,
     /// Which of the operation's checks failed, from 0.
     pub check: usize,
+    /// What would have to change.
+    pub explanation: Explanation,
+    /// Whether the caller may see the explanation, which tells of policies: the resource is of its
+    /// own account, and it was named.
+    pub is_callers_own: bool,
 }

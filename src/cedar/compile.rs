@@ -53,14 +53,37 @@ impl CompiledDocument {
     /// Where the text is no valid document of that kind, or a statement can't be translated, with
     /// the place.
     pub fn compile(kind: DocumentKind, text: &str) -> Result<Self, CompileError> {
-        let source = Arc::new(source(kind, text)?);
+        let source = source(kind, text)?;
         let universe = Universe::of(&source.document);
         let native = source.compile(&universe, Mode { atoms_only: false, bounded: false })?;
-        let renderings = Renderings::new(Arc::clone(&source), universe);
-        let _ = renderings.variants[0].set(Ok(native));
-        let hash = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
-        let renderings = Arc::new(renderings);
-        Ok(Self { kind, hash, text: text.into(), source, renderings, slices: RwLock::default() })
+        let document = Self::of(source, universe, text);
+        let _ = document.renderings.variants[0].set(Ok(native));
+        Ok(document)
+    }
+
+    /// Reads one document of that kind to decide with it a few times at most, where compiling would
+    /// take longer than deciding: Cedar does not validate its policies, and reads them when they are
+    /// first asked for. What validation would have refused, and what fails to be read then, fails the
+    /// decision, which denies.
+    ///
+    /// # Errors
+    /// Where the text is no valid document of that kind, with the place.
+    pub fn unvalidated(kind: DocumentKind, text: &str) -> Result<Self, CompileError> {
+        let source = Source { is_validated: false, ..source(kind, text)? };
+        let universe = Universe::of(&source.document);
+        Ok(Self::of(source, universe, text))
+    }
+
+    fn of(source: Source, universe: Universe, text: &str) -> Self {
+        let source = Arc::new(source);
+        Self {
+            kind: source.kind,
+            hash: Sha256::digest(text.as_bytes()).into(),
+            text: text.into(),
+            renderings: Arc::new(Renderings::new(Arc::clone(&source), universe)),
+            source,
+            slices: RwLock::default(),
+        }
     }
 
     /// The Cedar text of a document, for people, without compiling it for use.
@@ -159,5 +182,5 @@ fn source(kind: DocumentKind, text: &str) -> Result<Source, CompileError> {
         };
         conditions.push(statement.conditions.iter().map(prepare).collect::<Result<Vec<_>, CompileError>>()?);
     }
-    Ok(Source { kind, document, conditions })
+    Ok(Source { kind, document, conditions, is_validated: true })
 }

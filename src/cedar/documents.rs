@@ -9,6 +9,7 @@ use crate::iam::DocumentKind;
 #[derive(Debug)]
 pub struct Documents {
     compiled: moka::sync::Cache<(DocumentKind, [u8; 32]), Arc<CompiledDocument>>,
+    make: fn(DocumentKind, &str) -> Result<CompiledDocument, CompileError>,
 }
 
 impl Documents {
@@ -22,7 +23,14 @@ impl Documents {
             .max_capacity(max_bytes)
             .weigher(|_, document: &Arc<CompiledDocument>| document.weight())
             .build();
-        Self { compiled }
+        Self { compiled, make: CompiledDocument::compile }
+    }
+
+    /// A cache of about that many bytes, of documents that Cedar does not validate
+    /// ([`CompiledDocument::unvalidated`]).
+    #[must_use]
+    pub fn unvalidated(max_bytes: u64) -> Self {
+        Self { make: CompiledDocument::unvalidated, ..Self::new(max_bytes) }
     }
 
     /// The compiled form of a document, made at most once at a time.
@@ -32,7 +40,7 @@ impl Documents {
     pub fn compile(&self, kind: DocumentKind, text: &str) -> Result<Arc<CompiledDocument>, CompileError> {
         let hash = <[u8; 32]>::from(sha2::Sha256::digest(text.as_bytes()));
         self.compiled
-            .try_get_with((kind, hash), || CompiledDocument::compile(kind, text).map(Arc::new))
+            .try_get_with((kind, hash), || (self.make)(kind, text).map(Arc::new))
             .map_err(|error: Arc<CompileError>| (*error).clone())
     }
 

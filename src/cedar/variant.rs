@@ -21,6 +21,8 @@ pub(super) struct Source {
     pub(super) document: Document,
     /// The conditions of each statement.
     pub(super) conditions: Vec<Vec<Arc<PreparedCondition>>>,
+    /// Whether Cedar validates what it reads.
+    pub(super) is_validated: bool,
 }
 
 /// The policies of a document in one mode.
@@ -68,11 +70,13 @@ impl Source {
         (policies, atoms)
     }
 
-    /// Renders, parses and validates.
+    /// Renders, parses and (where it is to be) validates.
     pub(super) fn compile(&self, universe: &Universe, mode: Mode) -> Result<Variant, CompileError> {
         let (translated, atoms) = self.render(universe, mode);
         let parsed = self.parse(&translated)?;
-        self.validate(&translated, &parsed)?;
+        if self.is_validated {
+            self.validate(&translated, &parsed)?;
+        }
         let policies = translated
             .into_iter()
             .zip(parsed)

@@ -174,7 +174,7 @@ impl Report<'_> {
                 coverage.percent(),
                 total - gaps.len()
             );
-            gaps.iter().for_each(|gap| text.push_str(&gap_text(gap)));
+            text.extend(gaps.iter().map(gap_text));
         }
         if let Some(shortfall) = &self.shortfall {
             let _ = writeln!(text, "{}  {shortfall}", paint.red("FAIL"));

@@ -10,8 +10,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::units::{Shown, Size, Span};
 use super::{
-    AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, IamSettings, Limits, LogFormat,
-    LogSettings, RootKeySource, SignatureSettings, StoreSettings,
+    AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
+    LogFormat, LogSettings, RootKeySource, SignatureSettings, StoreSettings,
 };
 use crate::aws::Region;
 use crate::identity::Source;
@@ -106,6 +106,7 @@ struct File {
     root_key: Option<Spanned<RootKeyTable>>,
     audit: AuditTable,
     log: LogTable,
+    explain: ExplainTable,
     limits: LimitsTable,
     engine: EngineTable,
     store: StoreTable,
@@ -164,6 +165,12 @@ struct LimitsTable {
     idle_timeout: Option<Spanned<Span>>,
     request_timeout: Option<Spanned<Span>>,
     drain_timeout: Option<Spanned<Span>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ExplainTable {
+    response_header: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -268,6 +275,7 @@ impl File {
                 request_timeout: within.time("limits.request_timeout", limits.request_timeout, 30, 100)?,
                 drain_timeout: within.time("limits.drain_timeout", limits.drain_timeout, 30, 0)?,
             },
+            explain: ExplainSettings { response_header: self.explain.response_header },
             engine: EngineSettings {
                 key_cache_bytes: within.size("engine.key_cache_bytes", engine.key_cache_bytes, 256 * MIB, 0..=TIB)?,
                 max_keys: within.range("engine.max_keys", engine.max_keys, 1_000_000, 1..=1_000_000_000)?.into(),

@@ -18,6 +18,6 @@ pub use error::ConfigError;
 pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};
 pub use settings::{
-    AuditSettings, Config, DecisionCacheSettings, EngineSettings, IamSettings, Limits, LogFormat, LogSettings,
-    RootKeySource, SignatureSettings, StoreSettings,
+    AuditSettings, Config, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits, LogFormat,
+    LogSettings, RootKeySource, SignatureSettings, StoreSettings,
 };

@@ -33,6 +33,8 @@ pub struct Config {
     pub audit: AuditSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[explain]`.
+    pub explain: ExplainSettings,
     /// `[limits]`.
     pub limits: Limits,
     /// `[engine]`.
@@ -91,6 +93,14 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// `off`, `error`, `warn`, `info` (default), `debug` or `trace`.
     pub level: LevelFilter,
+}
+
+/// `[explain]`: who is told why a request is denied, beside the audit log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExplainSettings {
+    /// Whether a denial of a caller on its own account's resource bears the header
+    /// `x-keystile-explanation`, which tells of policies. Default false.
+    pub response_header: bool,
 }
 
 /// How log lines look.

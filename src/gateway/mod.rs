@@ -11,6 +11,7 @@ mod admin;
 mod admission;
 mod body;
 mod dispatch;
+mod explanation;
 mod form;
 mod patience;
 mod pipeline;

@@ -17,9 +17,9 @@ use super::form::Form;
 use super::respond::{Answer, Failure, bare, with};
 use super::state::{Live, State};
 use super::telemetry::{Outcome, Stage, Stopwatch};
-use super::{dispatch, plain_json, request_id};
+use super::{dispatch, explanation, plain_json, request_id};
 use crate::audit::{ApiCall, Identity as AuditIdentity, Record, user_identity};
-use crate::authz::{Decision, Subject};
+use crate::authz::{Decision, Explanation, Subject};
 use crate::aws::{Arn, Clock, Region, Surroundings};
 use crate::identity::Identity;
 use crate::kms::{self, KmsError, Operation};
@@ -153,6 +153,7 @@ fn unauthenticated(
         error: Some((refusal.code(), Some(refusal.message()))),
         resources: &[],
         decisions: &[],
+        explanation: None,
     }));
     let failure = match recorded {
         Err(error) => unrecorded(&error, request_id),
@@ -196,6 +197,9 @@ struct Report {
     parameters: Option<kms::JsonText>,
     resources: Vec<Arn>,
     decisions: Vec<Arc<Decision>>,
+    explanation: Option<Explanation>,
+    /// Whether the caller may be told the explanation.
+    is_callers_own: bool,
 }
 
 impl Call {
@@ -265,6 +269,8 @@ impl Call {
         let permit = permit.map_err(|denial| {
             let message = denial.decision.message.clone().unwrap_or_default();
             report.decisions = vec![denial.decision];
+            report.explanation = Some(denial.explanation);
+            report.is_callers_own = denial.is_callers_own;
             Attempt::Failed(Failure::client("AccessDeniedException", message))
         })?;
         report.decisions = permit.decisions().to_vec();
@@ -312,7 +318,16 @@ impl Call {
         state.telemetry.request(report.operation, counted);
         tracing::debug!(operation = report.operation, outcome = ?counted, "answered");
         match outcome {
-            Err(failure) => failure.answer(self.form, self.request_id),
+            Err(failure) => {
+                let mut answer = failure.answer(self.form, self.request_id);
+                if let (true, Some(explanation), Some(decision)) =
+                    (self.live.explain.response_header, &report.explanation, report.decisions.first())
+                    && report.is_callers_own
+                {
+                    answer.headers_mut().insert(explanation::NAME, explanation::value(decision, explanation));
+                }
+                answer
+            }
             Ok(answer) => {
                 let body = match self.form {
                     Form::AwsJson => answer.body.map(kms::JsonText::into_bytes).unwrap_or_default(),
@@ -363,6 +378,7 @@ impl Call {
             error: outcome.err().map(|failure| (failure.code, failure.message.as_deref())),
             resources,
             decisions: &decisions,
+            explanation: report.explanation.as_ref(),
         });
         if report.read_only || answer.is_none() {
             return state.audit.append(&record);

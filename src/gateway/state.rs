@@ -10,7 +10,7 @@ use super::telemetry::Telemetry;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::aws::{Clock, OffsetClock};
-use crate::config::{Config, Limits};
+use crate::config::{Config, ExplainSettings, Limits};
 use crate::identity::Directory;
 use crate::kms::Kms;
 use crate::sigv4::{InvalidSkew, Profile, Settings, Verifier};
@@ -46,6 +46,7 @@ pub(super) struct Live {
     pub(super) directory: Arc<Directory>,
     pub(super) verifier: Verifier,
     pub(super) limits: Limits,
+    pub(super) explain: ExplainSettings,
 }
 
 impl Live {
@@ -55,7 +56,7 @@ impl Live {
             regions: config.regions.clone(),
             ..Settings::default()
         })?;
-        Ok(Self { directory: Arc::new(directory), verifier, limits: config.limits })
+        Ok(Self { directory: Arc::new(directory), verifier, limits: config.limits, explain: config.explain })
     }
 
     /// The longest body, in bytes.

@@ -34,15 +34,15 @@ macro_rules! members {
         impl<'a> Members<'a> {
             /// Reads one JSON object.
             pub(super) fn read(text: &'a str) -> Result<Self, Problem> {
-                // A list would be taken for the members in their order.
-                let start = text.len() - text.trim_start().len();
-                if !text[start..].starts_with('{') {
-                    return Err(Problem::at(start, "a case is a JSON object"));
-                }
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
                 struct Raw<'a> {
                     $(#[serde(borrow, default)] $name: Option<&'a RawValue>,)+
+                }
+                // A list would be taken for the members in their order.
+                let start = text.len() - text.trim_start().len();
+                if !text[start..].starts_with('{') {
+                    return Err(Problem::at(start, "a case is a JSON object"));
                 }
                 let raw: Raw<'a> = serde_json::from_str(text)
                     .map_err(|error| Problem::at(json_offset(text, &error), json_message(&error)))?;

@@ -1,6 +1,5 @@
 //! What is said of a case: as a line of JSON, and to a person.
 
-use crate::iam::DocumentKind;
 use std::fmt::Write as _;
 
 use serde::Serialize;

@@ -95,19 +95,19 @@ impl<R: Read> Pieces<R> {
         loop {
             while let Some(byte) = self.buffer.get(at).copied() {
                 at += 1;
-                if byte == b'\n' && !first_line_ended && balance.begun {
+                if byte == b'\n' && !first_line_ended && balance.first.is_some() {
                     first_line_ended = true;
-                    if balance.in_string || balance.depth == 0 {
+                    if balance.within != Within::Structure || balance.depth == 0 {
                         self.is_lines = true;
                         return Ok(None);
                     }
                 }
                 balance.read(byte);
-                if balance.begun && balance.depth == 0 && !balance.is_object {
+                if balance.depth == 0 && balance.first.is_some_and(|first| first != b'{') {
                     self.is_lines = true;
                     return Ok(None);
                 }
-                if first_line_ended && balance.depth == 0 && byte == b'\n' {
+                if first_line_ended && balance.is_closed() && byte == b'\n' {
                     return Ok(Some(self.take(at, Shape::Object)));
                 }
             }
@@ -127,8 +127,10 @@ impl<R: Read> Pieces<R> {
     fn has_object_line(&self) -> bool {
         self.buffer.split(|byte| *byte == b'\n').skip(1).any(|line| {
             let mut balance = Balance::default();
-            line.iter().for_each(|byte| balance.read(*byte));
-            line.starts_with(b"{") && balance.depth == 0 && !balance.in_string
+            for byte in line {
+                balance.read(*byte);
+            }
+            line.starts_with(b"{") && balance.is_closed()
         })
     }
 
@@ -197,35 +199,38 @@ impl<R: Read> Pieces<R> {
 #[derive(Default)]
 struct Balance {
     depth: usize,
-    in_string: bool,
-    escaped: bool,
-    /// Whether something other than white space came.
-    begun: bool,
-    /// Whether that was an opening brace.
-    is_object: bool,
+    within: Within,
+    /// The first byte that is not white space.
+    first: Option<u8>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Structure,
+    Text,
+    /// After a backslash.
+    Escape,
 }
 
 impl Balance {
     fn read(&mut self, byte: u8) {
-        if !self.begun {
-            self.begun = !byte.is_ascii_whitespace();
-            self.is_object = byte == b'{';
+        if self.first.is_none() && !byte.is_ascii_whitespace() {
+            self.first = Some(byte);
         }
-        if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ => {}
-            }
-            return;
+        match (self.within, byte) {
+            (Within::Escape, _) | (Within::Structure, b'"') => self.within = Within::Text,
+            (Within::Text, b'\\') => self.within = Within::Escape,
+            (Within::Text, b'"') => self.within = Within::Structure,
+            (Within::Structure, b'{' | b'[') => self.depth += 1,
+            (Within::Structure, b'}' | b']') => self.depth = self.depth.saturating_sub(1),
+            (Within::Text | Within::Structure, _) => {}
         }
-        match byte {
-            b'"' => self.in_string = true,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
+    }
+
+    /// Whether the text so far is something whole.
+    fn is_closed(&self) -> bool {
+        self.depth == 0 && self.within == Within::Structure
     }
 }
 

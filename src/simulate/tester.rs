@@ -131,7 +131,9 @@ impl Tester {
 #[must_use]
 pub fn coverage(results: &[SuiteResult]) -> Coverage {
     let mut all = Coverage::default();
-    results.iter().for_each(|result| all.merge(result.coverage.clone()));
+    for result in results {
+        all.merge(result.coverage.clone());
+    }
     all
 }
 

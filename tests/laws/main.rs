@@ -16,6 +16,7 @@ mod layering;
 mod library;
 mod minimal;
 mod parsing;
+mod policies;
 mod sigv4;
 mod store_conformance;
 mod store_crash;

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod command;
 mod drain;
+mod explanation;
 mod first_light;
 mod mistakes;
 mod organization;
