@@ -109,38 +109,44 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     let who = &*request.caller;
     into.extend(catalogue::VERSION.to_le_bytes());
     let applicable = inputs.applicable;
-    into.push(u8::from(applicable.cross_account) | u8::from(applicable.through_ciphertext) << 1);
+    let federated_by = who.federated_by();
+    let attached = inputs.resource_policy.as_ref().map(|(attached, _)| *attached);
+    let has_origin = attached.is_some_and(|attached| attached.arn.is_some() || attached.source.is_some());
+    // One byte tells which of the pieces below are there.
+    into.push(
+        u8::from(applicable.cross_account)
+            | u8::from(applicable.through_ciphertext) << 1
+            | u8::from(inputs.service_controls.is_some()) << 2
+            | u8::from(inputs.resource_controls.is_some()) << 3
+            | u8::from(!applicable.grants.is_empty()) << 4
+            | u8::from(federated_by.is_some()) << 5
+            | u8::from(attached.is_some()) << 6
+            | u8::from(has_origin) << 7,
+    );
     into.extend(applicable.principal.fingerprint());
-    match &inputs.resource_policy {
-        None => into.push(0),
-        Some((attached, _)) => {
-            into.push(1);
-            into.extend(attached.document.hash());
+    if let Some(attached) = attached {
+        into.extend(attached.document.hash());
+        if has_origin {
             origin(attached, into);
         }
     }
-    for controls in [&inputs.service_controls, &inputs.resource_controls] {
-        match controls {
-            None => into.push(0),
-            Some((levels, _)) => {
-                into.push(1);
-                into.extend(levels.fingerprint());
-            }
-        }
+    if let Some((levels, _)) = &inputs.service_controls {
+        into.extend(levels.fingerprint());
     }
-    into.push(u8::from(!applicable.grants.is_empty()));
+    if let Some((levels, _)) = &inputs.resource_controls {
+        into.extend(levels.fingerprint());
+    }
     if !applicable.grants.is_empty() {
         grants(inputs, into)?;
+    }
+    if let Some(arn) = federated_by {
+        text(arn.as_str(), into);
     }
     text(request.action.as_str(), into);
     caller(&who.principal, into);
     into.extend(who.account.as_str().as_bytes());
     text(who.principal_arn.as_str(), into);
     text(&who.user_id, into);
-    match who.federated_by() {
-        None => into.push(0),
-        Some(arn) => tagged(1, arn.as_str(), into),
-    }
     match &request.resource {
         Resource::None => into.push(0),
         Resource::Key { arn, attributes } => {
@@ -155,9 +161,10 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
         }
     }
     let values = RequestValues::for_principal(request);
-    for reads in [Some(&inputs.policies.reads), inputs.service_controls.as_ref().map(|(_, levels)| &levels.reads)] {
-        let Some(reads) = reads else { continue };
-        project(request, &values, &reads.keys, &reads.clockwork, into)?;
+    let reads = &inputs.policies.reads;
+    project(request, &values, &reads.keys, &reads.clockwork, into)?;
+    if let Some((_, levels)) = &inputs.service_controls {
+        project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?;
     }
     let values = RequestValues::for_resource_policy(request);
     if let Some((_, slice)) = &inputs.resource_policy {
@@ -172,10 +179,7 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
 
 /// What an explanation says of a document beside what the document says.
 fn origin(attached: &AttachedDocument, into: &mut Vec<u8>) {
-    match &attached.arn {
-        None => into.push(0),
-        Some(arn) => tagged(1, arn.as_str(), into),
-    }
+    text(attached.arn.as_ref().map_or("", Arn::as_str), into);
     match &attached.source {
         None => into.push(0),
         Some(source) => {
@@ -227,6 +231,7 @@ fn principal(principal: Option<&GrantPrincipal>, into: &mut Vec<u8>) {
     text(principal.unique_id.as_deref().unwrap_or_default(), into);
 }
 
+#[inline]
 fn caller(principal: &Principal, into: &mut Vec<u8>) {
     match principal {
         Principal::Root(arn) => tagged(1, arn.as_str(), into),

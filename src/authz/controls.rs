@@ -12,6 +12,7 @@ use super::{Applicable, AuthzRequest, Layer, Resource};
 
 /// The service control policies that limit the caller: none for the management account's
 /// principals, for service-linked roles, and for who has no account.
+#[inline]
 pub(super) fn of_caller<'a>(request: &AuthzRequest, applicable: &Applicable<'a>) -> Option<&'a Levels> {
     let controls = applicable.caller_controls.filter(|controls| !controls.is_management())?;
     let limited = request.caller.principal.account().is_some() && !is_service_linked(&request.caller);
@@ -23,6 +24,7 @@ pub(super) fn of_caller<'a>(request: &AuthzRequest, applicable: &Applicable<'a>)
 ///
 /// What is asked for on no resource, and of services that AWS has no resource control policies
 /// for, is guarded too: AWS does not say of the first, and its list of the second grows.
+#[inline]
 pub(super) fn of_resource<'a>(request: &AuthzRequest, applicable: &Applicable<'a>) -> Option<&'a Levels> {
     let controls = applicable.resource_controls.filter(|controls| !controls.is_management())?;
     let levels = Some(controls.resource()).filter(|levels| !levels.documents().is_empty())?;

@@ -20,6 +20,7 @@ pub(super) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    #[inline]
     pub(super) fn new(request: &'a AuthzRequest, applicable: &'a Applicable<'a>) -> Self {
         let bears_policy = matches!(request.resource, Resource::Key { .. } | Resource::Other { .. });
         let resource_policy = applicable

@@ -8,7 +8,7 @@ use super::elements::{Asked, Failures};
 use super::values::RequestValues;
 use super::{Applicable, AttachedDocument, AuthzRequest, DecidedBy, Decision, Layer, Outcome, Resource};
 use super::{controls, failed, grant_miss, similar};
-use crate::aws::{ConditionKey, ContextValue, catalogue};
+use crate::aws::{AccountId, ConditionKey, ContextValue, Principal, catalogue};
 use crate::iam::Effect;
 
 /// What can be said of a decision beside the statements that made it.
@@ -342,13 +342,15 @@ impl<'a> Explaining<'a> {
     }
 
     /// Whether a statement of the resource's policy may match and yet not allow: the action does
-    /// not work across accounts, or not for who has no account.
+    /// not work across accounts, or nobody has signed a request to KMS.
     fn is_foreign(&self, layer: Layer) -> bool {
-        let caller = self.request.caller.principal.account();
-        let owner = self.request.resource.owner();
-        matches!(layer, Layer::KeyPolicy | Layer::ResourcePolicy)
-            && !self.applicable.cross_account
-            && caller.as_ref().map(crate::aws::AccountId::as_str) != owner
+        let caller = &self.request.caller.principal;
+        let is_unsigned = layer == Layer::KeyPolicy && *caller == Principal::Anonymous;
+        let account = caller.account();
+        let is_across = !self.applicable.cross_account
+            && matches!(layer, Layer::KeyPolicy | Layer::ResourcePolicy)
+            && account.as_ref().map(AccountId::as_str) != self.request.resource.owner();
+        is_unsigned || is_across
     }
 
     /// The action is for principals of the resource's own account.

@@ -68,6 +68,7 @@ impl Caller {
     }
 
     /// The IAM user that federated this caller; none for any other than a federated user.
+    #[inline]
     #[must_use]
     pub fn federated_by(&self) -> Option<&Arn> {
         match self.principal {

@@ -11,6 +11,7 @@ mod compile;
 mod conditions;
 mod documents;
 mod entities;
+mod layout;
 mod projection;
 mod resources;
 mod schema;

@@ -11,7 +11,7 @@ use super::atoms::{Atom, AtomKind, PreparedCondition};
 use super::attributes::Attribute;
 use super::schema::Inputs;
 use super::text::{any_of, string};
-use super::{conditions, resources};
+use super::{conditions, layout, resources};
 
 /// What kind of grant a principal pattern makes: whether an implicit deny in the caller's own
 /// policies limits it.
@@ -52,9 +52,14 @@ pub(super) enum Clause {
 
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::When(text) => write!(f, "when {{ {text} }}"),
-            Self::Unless(text) => write!(f, "unless {{ {text} }}"),
+        let (word, text) = match self {
+            Self::When(text) => ("when", text),
+            Self::Unless(text) => ("unless", text),
+        };
+        // What is around the text in one line.
+        match layout::expression(text, word.len() + 5, 2) {
+            broken if broken.contains('\n') => write!(f, "{word} {{\n  {broken}\n}}"),
+            line => write!(f, "{word} {{ {line} }}"),
         }
     }
 }
@@ -180,6 +185,7 @@ pub(super) fn statement(
             if one_line.len() <= 100 {
                 text.push_str(&one_line);
             } else {
+                let action = layout::expression(&action, 8, 8);
                 let _ = write!(text, "{effect} ({principal},\n        {action},\n        {resource})");
             }
             for clause in clause.iter().chain(&clauses) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use crate::simulate::{Format, Input, Library, Paint, Simulator};
+use crate::simulate::{Format, Input, Library, Paint, Simulator, printable};
 
 /// Decide requests, and explain
 ///
@@ -51,7 +51,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let simulator = Simulator::new(Library::new(Box::new(read_policy)), format);
-    let result = simulator.run(inputs, threads, &mut io::stdout().lock(), &mut |fault| eprintln!("error: {fault}"));
+    let result = simulator.run(inputs, threads, &mut io::stdout().lock(), &mut |fault| {
+        eprintln!("error: {}", printable(&fault.to_string()))
+    });
     match result {
         // Who reads no further has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::simulate::{paint, read_policy};
-use crate::simulate::{Coverage, Gap, Library, Paint, SuiteResult, Tester, coverage, junit};
+use crate::simulate::{Coverage, Gap, Library, Paint, SuiteResult, Tester, coverage, junit, printable};
 
 /// Run policy test suites
 ///
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let results = Tester::new(Library::new(Box::new(read_policy))).run(&suites, threads);
     for fault in results.iter().flat_map(|result| &result.faults) {
-        eprintln!("error: {fault}");
+        eprintln!("error: {}", printable(&fault.to_string()));
         unreadable = true;
     }
     let measured = (args.coverage || args.coverage_min.is_some()).then(|| coverage(&results));
@@ -151,7 +151,7 @@ impl Report<'_> {
         for result in self.results {
             for case in &result.cases {
                 let word = if case.passed() { paint.green("ok  ") } else { paint.red("FAIL") };
-                let _ = writeln!(text, "{word}  {}:{}  {}", result.file, case.line, case.name);
+                let _ = writeln!(text, "{word}  {}:{}  {}", result.file, case.line, printable(&case.name));
                 for check in &case.checks {
                     let Some(problem) = &check.problem else { continue };
                     let _ = writeln!(text, "      {}: {problem}", check.action);

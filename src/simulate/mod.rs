@@ -24,7 +24,7 @@ pub use coverage::{Coverage, Gap};
 pub use fault::Fault;
 pub use junit::junit;
 pub use library::{Library, ReadFile};
-pub use outcome::Paint;
+pub use outcome::{Paint, printable};
 pub use tester::{CaseResult, Check, SuiteResult, Tester, coverage};
 
 use case::Case;

@@ -1,5 +1,6 @@
 //! What is said of a case: as a line of JSON, and to a person.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -78,12 +79,14 @@ pub(super) fn text(case: &Case, verdict: &Verdict, paint: Paint) -> String {
     let mut text = String::with_capacity(512);
     let request = &case.request;
     let resource = request.resource.arn().map_or("*", crate::aws::Arn::as_str);
+    let principal = request.caller.principal.to_string();
     let _ = writeln!(
         text,
-        "{}  {}  {} on {resource}",
+        "{}  {}  {} on {}",
         paint.outcome(verdict.decision.outcome),
-        request.caller.principal,
-        request.action
+        printable(&principal),
+        request.action,
+        printable(resource)
     );
     text.push_str(&explanation(case, verdict));
     text
@@ -98,13 +101,17 @@ pub(super) fn explanation(case: &Case, verdict: &Verdict) -> String {
             Some(_) => writeln!(text, "  decided by {by}"),
             None => writeln!(text, "  decided by silence: {}", silence(case, by)),
         };
+        // What makes a Deny apply stands below it.
+        let own = explanation.near_misses.iter().filter(|miss| miss.statement == *by);
+        for failed in own.flat_map(|miss| &miss.failed) {
+            let _ = writeln!(text, "    because of {failed}");
+        }
     }
     if let Some(message) = &decision.message {
-        let _ = writeln!(text, "  message: {message}");
+        let _ = writeln!(text, "  message: {}", printable(message));
     }
-    for miss in &explanation.near_misses {
-        let title = if decision.outcome == Outcome::ExplicitDeny { "it applies because of" } else { "nearest" };
-        let _ = writeln!(text, "  {title}: {}", miss.statement);
+    for miss in explanation.near_misses.iter().filter(|miss| !decision.decided_by.contains(&miss.statement)) {
+        let _ = writeln!(text, "  nearest: {}", miss.statement);
         for failed in &miss.failed {
             let _ = writeln!(text, "    {failed}");
         }
@@ -143,6 +150,18 @@ pub(super) fn kind_name(kind: DocumentKind) -> &'static str {
         DocumentKind::ResourceControlPolicy => Layer::ResourceControlPolicy,
     }
     .in_words()
+}
+
+/// Text that a terminal shows and does not obey: control characters are escaped.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |character: char| {
+        if character.is_control() { character.escape_debug().to_string() } else { character.to_string() }
+    };
+    Cow::Owned(text.chars().map(escape).collect())
 }
 
 /// Whether words are coloured.

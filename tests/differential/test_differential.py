@@ -1,6 +1,6 @@
 """keystile and an independent simulator decide the same, but for what docs/differential.md explains.
 
-KEYSTILE_DIFFERENTIAL_CASES: how many cases are drawn; KEYSTILE_DIFFERENTIAL_SEED: which.
+KEYSTILE_DIFFERENTIAL_CASES: how many cases are drawn; KEYSTILE_SEED: which.
 """
 
 import collections
@@ -16,7 +16,7 @@ from compare import decision, differences, explain
 from rules import RULES
 
 COUNT = int(os.environ.get("KEYSTILE_DIFFERENTIAL_CASES", "2000"))
-SEED = int(os.environ.get("KEYSTILE_DIFFERENTIAL_SEED", "1"))
+SEED = os.environ.get("KEYSTILE_SEED", "1")
 # Cases asked about at once.
 BATCH = 2000
 EXAMPLES = json.loads((ROOT / "fixtures/differential/rules.json").read_text())

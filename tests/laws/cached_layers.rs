@@ -198,7 +198,7 @@ fn grants() -> Vec<Grant> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: u32::try_from(generate::cases(20_000) / 100 + 1).unwrap(),
+        cases: u32::try_from(generate::cases(20_000) / 200 + 1).unwrap(),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -30,10 +30,6 @@ fn holds_in_a_world(dice: &mut Dice, supplied: Supplied) -> Result<u64, String> 
     for _ in 0..CASES_IN_A_WORLD {
         let case = world.case(dice);
         if let Some(difference) = library.difference(&case, supplied)? {
-            if std::env::var("SURVEY").is_ok() {
-                eprintln!("DIFF {}\n", told(&case, supplied, &difference));
-                return Ok(1);
-            }
             return Err(told(&case, supplied, &difference));
         }
     }
@@ -56,16 +52,17 @@ fn told(case: &Case, supplied: Supplied, difference: &str) -> String {
 
 #[test]
 fn the_fast_path_decides_as_the_interpreter_does() {
-    hold(cases(16_000), |dice| holds_in_a_world(dice, SIMULATED));
+    hold(cases(12_000), |dice| holds_in_a_world(dice, SIMULATED));
 }
 
 #[test]
 fn the_fast_path_decides_as_the_interpreter_does_on_what_a_gateway_knows() {
-    hold(cases(4_000), |dice| holds_in_a_world(dice, Supplied::All));
+    hold(cases(3_000), |dice| holds_in_a_world(dice, Supplied::All));
 }
 
 #[test]
 fn generated_cases_reach_every_outcome_and_layer() {
+    use interpreter::Layer::{Boundary, Grant, Identity, Resource, ResourceControl, ServiceControl, Session};
     use interpreter::{Layer, Outcome};
     let counts: [AtomicU64; 21] = [const { AtomicU64::new(0) }; 21];
     hold(4_000, |dice| {
@@ -81,7 +78,6 @@ fn generated_cases_reach_every_outcome_and_layer() {
         let all: u64 = (0..7).map(|layer| counts[outcome as usize * 7 + layer].load(Ordering::Relaxed)).sum();
         assert!(all >= 400, "each outcome is at least one case in ten: {outcome:?} {all}");
     };
-    use Layer::{Boundary, Grant, Identity, Resource, ResourceControl, ServiceControl, Session};
     reached(Outcome::Allow, &[Resource, Identity, Grant]);
     reached(Outcome::ImplicitDeny, &[ServiceControl, Resource, Identity, Boundary, Session]);
     reached(Outcome::ExplicitDeny, &[ResourceControl, ServiceControl, Resource, Identity, Boundary, Session]);
@@ -161,7 +157,7 @@ fn a_cache_never_changes_a_decision() {
         DocumentKind::ServiceControlPolicy,
         DocumentKind::ResourceControlPolicy,
     ];
-    hold(cases(8_000), |dice| {
+    hold(cases(4_000), |dice| {
         let library = Library::default();
         let attached = KINDS.map(|kind| {
             let one = |dice: &mut Dice| library.attached(kind, &timed_document(dice, kind)).unwrap();
@@ -172,7 +168,7 @@ fn a_cache_never_changes_a_decision() {
         let asked = dice.between(10, 60);
         for _ in 0..asked {
             if dice.percent(20) {
-                now += jiff::SignedDuration::from_millis(dice.below(4_000) as i64);
+                now += jiff::SignedDuration::from_millis(i64::try_from(dice.below(4_000)).unwrap());
             }
             if dice.percent(20) {
                 let layer = dice.below(6);

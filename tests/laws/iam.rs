@@ -1,12 +1,16 @@
 //! Laws of the policy language: reading, printing, and conditions as the plain interpreter has them.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use keystile::aws::ConditionKey;
+use keystile::iam::lint::lint;
 use keystile::iam::{CompiledValues, Document, DocumentKind, Operator, Variable, Verdict, Version};
 
-use crate::generate::{Kind, base_context, cases, condition, document, hold};
-use crate::interpreter::{self, Context};
+use serde_json::json;
+
+use crate::generate::{Kind, all_values, base_context, cases, condition, document, hold};
+use crate::interpreter::{self, Context, Values};
 
 #[test]
 fn every_valid_document_is_read_and_survives_printing() {
@@ -27,6 +31,40 @@ fn every_valid_document_is_read_and_survives_printing() {
         let printed = document.to_json();
         if without_lines(read(&printed)?) == without_lines(document) { Ok(1) } else { Err(printed) }
     });
+}
+
+#[test]
+fn conditions_that_the_linter_finds_to_contradict_each_other_never_hold() {
+    let found = AtomicU64::new(0);
+    let values = all_values();
+    hold(cases(20_000), |dice| {
+        let [one, other] = [condition(dice, true, true), condition(dice, true, true)];
+        let (operators, key) = ([&one.operator, &other.operator], "k:one");
+        if operators[0] == operators[1] || operators.iter().any(|operator| operator.starts_with("For")) {
+            return Ok(1);
+        }
+        let conditions = json!({operators[0]: {key: one.policy}, operators[1]: {key: other.policy}});
+        let statement =
+            json!({"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": conditions});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        if lint(&policy, DocumentKind::KeyPolicy).iter().all(|finding| finding.rule.name != "never-matches") {
+            return Ok(1);
+        }
+        found.fetch_add(1, Ordering::Relaxed);
+        let single = values.iter().map(|value| Some(Values::one(value)));
+        for request in single.chain([None, Some(Values::many(&["dev"]))]) {
+            let mut context = base_context(dice);
+            context.extend(request.map(|request| (key.to_owned(), request)));
+            let may_hold = |operator: &str, policy: &[String]| {
+                interpreter::condition(operator, key, policy, &context, true) != Some(false)
+            };
+            if may_hold(operators[0], &one.policy) && may_hold(operators[1], &other.policy) {
+                return Err(format!("both hold for {:?}: {policy}", context.get(key)));
+            }
+        }
+        Ok(1)
+    });
+    assert!(found.into_inner() > 20, "the law was put to the test");
 }
 
 pub(crate) fn without_lines(mut document: Document) -> Document {

@@ -18,5 +18,6 @@ mod minimal;
 mod parsing;
 mod policies;
 mod sigv4;
+mod simulating;
 mod store_conformance;
 mod store_crash;

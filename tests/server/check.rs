@@ -84,7 +84,16 @@ principal = "arn:aws:sts::111122223333:assumed-role/R/s"
 session_policies = ["session.json"]
 "#;
     let root = files(&[
-        ("keystile.toml", "[iam]\nauthorization_details = [\"iam/details.json\"]\ncredentials = [\"iam/keys.toml\"]\n"),
+        (
+            "keystile.toml",
+            "[iam]\nauthorization_details = [\"iam/details.json\"]\ncredentials = [\"iam/keys.toml\"]\norganization = \"iam/o.toml\"\n",
+        ),
+        (
+            "iam/o.toml",
+            "[[account]]\nid = \"111122223333\"\nservice_control_policies = [[\"scp.json\"]]\nresource_control_policies = [[\"rcp.json\"]]\n",
+        ),
+        ("iam/scp.json", WARNED),
+        ("iam/rcp.json", OPEN),
         ("iam/details.json", &details),
         ("iam/keys.toml", credentials),
         ("iam/session.json", OWNED),
@@ -92,7 +101,12 @@ session_policies = ["session.json"]
         (".hidden/open.json", OPEN),
         ("policies/p.test.toml", "not even TOML"),
     ]);
-    let expected = [("iam/details.json", "unknown-action", 3), ("iam/session.json", "unexpected-element", 2)];
+    let expected = [
+        ("iam/details.json", "unknown-action", 3),
+        ("iam/rcp.json", "control-policy", 2),
+        ("iam/scp.json", "unknown-action", 2),
+        ("iam/session.json", "unexpected-element", 2),
+    ];
     let expected: Vec<_> = expected.map(|(file, rule, line)| (file.to_owned(), rule.to_owned(), line)).to_vec();
     assert_eq!(found(root.path(), &[]), (Some(1), expected));
 }
@@ -108,11 +122,29 @@ fn what_serve_refuses_is_an_error_with_its_place() {
             "credentials",
             4,
         ),
+        ("organization.toml", "[[account]]\nid = \"1\"\n", "organization", 2),
         ("details.json", "{\"UserDetailList\":\n[{}]}", "authorization-details", 2),
     ] {
         let root = files(&[(name, text)]);
         assert_eq!(found(root.path(), &[]), (Some(1), vec![(name.to_owned(), rule.to_owned(), line)]), "{text}");
     }
+}
+
+#[test]
+fn credentials_that_are_put_there_later_are_a_warning() {
+    let root = files(&[("keystile.toml", "[iam]\ncredentials = [\"iam/keys.toml\"]\n")]);
+    let expected = vec![("keystile.toml".to_owned(), "missing-credentials".to_owned(), 2)];
+    assert_eq!(found(root.path(), &[]), (Some(0), expected));
+    let root = files(&[("keystile.toml", "[iam]\nauthorization_details = [\"iam/none.json\"]\n")]);
+    assert_eq!(found(root.path(), &[]).0, Some(2));
+}
+
+#[test]
+fn the_samples_have_no_finding_but_the_secrets_that_are_not_there() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let (status, findings) = found(&samples, &[]);
+    assert_eq!(status, Some(0));
+    assert!(findings.iter().all(|(_, rule, _)| rule == "missing-credentials"), "{findings:?}");
 }
 
 #[test]

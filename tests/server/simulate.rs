@@ -117,6 +117,22 @@ fn the_text_form_says_the_same_to_a_person() {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}'), "colour without a terminal");
+    let hostile = with(&[("resource", json!(format!("{KEY}\u{1b}[2J")))]);
+    let out = run(&["simulate"], hostile.to_string().as_bytes(), folder.path()).out;
+    assert!(!out.contains('\u{1b}') && out.contains("\\u{1b}[2J"), "{out}");
+    let hostile = with(&[("resource", json!("\u{1b}[2J"))]);
+    let err = run(&["simulate"], hostile.to_string().as_bytes(), folder.path()).err;
+    assert!(!err.contains('\u{1b}') && err.contains("\\u{1b}[2J"), "{err}");
+    let deny = json!({"Version": "2012-10-17", "Statement": {"Sid": "No", "Effect": "Deny", "Principal": "*",
+        "Action": "kms:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}});
+    let case = with(&[("key_policy", deny), ("context", json!({"aws:SecureTransport": false}))]);
+    let out = run(&["simulate"], case.to_string().as_bytes(), folder.path()).out;
+    assert!(
+        out.contains(
+            "  decided by key policy, statement 0 \"No\"\n    because of Condition Bool aws:SecureTransport: expects \"false\", the request has \"false\"\n"
+        ),
+        "{out}"
+    );
     let ran = run(&["simulate"], case().to_string().as_bytes(), folder.path());
     assert_eq!(ran.status, 0);
     assert!(ran.out.starts_with("allow  "), "{}", ran.out);
@@ -203,7 +219,13 @@ fn every_kind_of_principal_and_policy_takes_part() {
         (describe(&[("resource_control_policies", json!([[deny]]))]), "explicit_deny", "resource_control_policy"),
         (describe(&[("key_policy", Value::Null)]), "implicit_deny", "key_policy"),
         (describe(&[("identity_policies", silent.clone()), ("grants", grant("DescribeKey"))]), "allow", "grant"),
-        (describe(&[("principal", json!("anonymous")), ("key_policy", public.clone())]), "allow", "key_policy"),
+        (describe(&[("principal", json!("anonymous")), ("key_policy", public.clone())]), "implicit_deny", "key_policy"),
+        (
+            json!({"principal": "anonymous", "action": "s3:GetObject", "resource": "arn:aws:s3:::bucket/key",
+                   "resource_account": "111122223333", "resource_policy": public}),
+            "allow",
+            "resource_policy",
+        ),
         (describe(&[("principal", json!("s3.amazonaws.com")), ("key_policy", public.clone())]), "allow", "key_policy"),
         (describe(&[("principal", json!("anonymous"))]), "implicit_deny", "key_policy"),
         (describe(&[("action", json!("kms:CreateKey")), ("resource", json!("*"))]), "allow", "identity_policy"),

@@ -201,6 +201,7 @@ mod tests {
         assert_eq!(condition_key("aws:principaltag/team").unwrap().key_type, KeyType::String);
         assert_eq!(condition_key("s3:max-keys").unwrap().key_type, KeyType::Numeric);
         assert_eq!(condition_key("saml:aud").unwrap().key_type, KeyType::String);
+        assert!(condition_key("s3:existingobjecttag/team").is_some());
         assert!(condition_key("token.actions.acme.ghe.com:actor").is_some());
         assert!(condition_key("cognito-identity.amazonaws.com:amr").is_some());
         for unknown in ["my:key", "aws:nosuchkey", "aws:principaltag/", "kms:nosuchkey", "tagkeys", "é:ü"] {

@@ -10,7 +10,7 @@ use crate::cli::policy_type::likely_kind;
 use crate::config::{Config, ConfigError, Overrides, read_secret};
 use crate::iam::DocumentKind;
 use crate::iam::lint::{Rule, lint};
-use crate::identity::{AuthorizationDetails, parse_credentials};
+use crate::identity::{AuthorizationDetails, parse_credentials, parse_organization};
 
 /// What was checked and found.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ impl Checker {
         }
         let config = match Config::from_text(Some(path), text, &Overrides::default()) {
             Ok(config) => config,
-            Err(error) => return self.refused(&rules::CONFIGURATION, path, error),
+            Err(error) => return self.refused(&rules::CONFIGURATION, path, &error),
         };
         for file in &config.iam.authorization_details {
             if let Some(text) = self.read(file) {
@@ -116,9 +116,23 @@ impl Checker {
             }
         }
         for file in config.iam.credentials.iter().flatten() {
-            if let Some(text) = self.read(file) {
+            if matches!(std::fs::exists(file), Ok(false)) {
+                let rule = &rules::MISSING_CREDENTIALS;
+                self.add(
+                    rule,
+                    path,
+                    place_of(file, text),
+                    format!("there is no {}", file.display()),
+                    rule.mend.to_owned(),
+                );
+            } else if let Some(text) = self.read(file) {
                 self.credentials(file, &text);
             }
+        }
+        if let Some(file) = &config.iam.organization
+            && let Some(text) = self.read(file)
+        {
+            self.organization(file, &text);
         }
     }
 
@@ -128,7 +142,7 @@ impl Checker {
         }
         let entries = match parse_credentials(&shown(path), text) {
             Ok(entries) => entries,
-            Err(error) => return self.refused(&rules::CREDENTIALS, path, error.into()),
+            Err(error) => return self.refused(&rules::CREDENTIALS, path, &error.into()),
         };
         for entry in entries {
             let place = format!("{}:{}", path.display(), entry.place.0);
@@ -137,17 +151,38 @@ impl Checker {
                 self.add(&rules::CREDENTIALS, path, Some(entry.place), what, "give each key its own id".to_owned());
             }
             for policy in &entry.session_policies {
-                let file = path.parent().unwrap_or(Path::new("")).join(&policy.path);
-                match read_secret(&file, "read the session policy") {
-                    Ok(text) => self.policy(&file, &text, DocumentKind::SessionPolicy),
-                    Err(error) => self.unreadable(path, Some(policy.place), error.to_string()),
-                }
+                self.named(path, &policy.path, policy.place, DocumentKind::SessionPolicy);
             }
         }
     }
 
     fn organization(&mut self, path: &Path, text: &str) {
-        if !self.is_new(path) || !self.is_toml(path, text) {}
+        if !self.is_new(path) || !self.is_toml(path, text) {
+            return;
+        }
+        let entries = match parse_organization(&shown(path), text) {
+            Ok(entries) => entries,
+            Err(error) => return self.refused(&rules::ORGANIZATION, path, &error.into()),
+        };
+        for entry in &entries {
+            for (levels, kind) in [
+                (&entry.service_control_policies, DocumentKind::ServiceControlPolicy),
+                (&entry.resource_control_policies, DocumentKind::ResourceControlPolicy),
+            ] {
+                for policy in levels.iter().flatten() {
+                    self.named(path, &policy.path, policy.place, kind);
+                }
+            }
+        }
+    }
+
+    /// A policy that a file names, relative to itself.
+    fn named(&mut self, by: &Path, relative: &Path, place: (u32, u32), kind: DocumentKind) {
+        let file = by.parent().unwrap_or(Path::new("")).join(relative);
+        match read_secret(&file, "read the policy") {
+            Ok(text) => self.policy(&file, &text, kind),
+            Err(error) => self.unreadable(by, Some(place), error.to_string()),
+        }
     }
 
     /// A policy or authorization details; another JSON file that was not named is left alone.
@@ -191,7 +226,7 @@ impl Checker {
         }
         let details = match AuthorizationDetails::parse(&shown(path), text) {
             Ok(details) => details,
-            Err(error) => return self.refused(&rules::AUTHORIZATION_DETAILS, path, error.into()),
+            Err(error) => return self.refused(&rules::AUTHORIZATION_DETAILS, path, &error.into()),
         };
         for (kind, document) in details.documents() {
             for finding in lint(document.text(), kind) {
@@ -224,7 +259,7 @@ impl Checker {
     }
 
     /// What `serve` would not start with. The error may be about another file.
-    fn refused(&mut self, rule: &'static Rule, path: &Path, error: ConfigError) {
+    fn refused(&mut self, rule: &'static Rule, path: &Path, error: &ConfigError) {
         let file = error.file.clone().unwrap_or_else(|| path.display().to_string());
         let separator = if error.member.is_empty() { "" } else { ": " };
         let what = format!("{}{separator}{}", error.member, error.message);
@@ -239,6 +274,13 @@ impl Checker {
         let file = path.display().to_string();
         self.outcome.findings.push(Finding { file, place, rule, statement: None, what, mend });
     }
+}
+
+/// Where a text names a file, by the file's own name.
+fn place_of(file: &Path, text: &str) -> Option<(u32, u32)> {
+    let name = file.file_name()?.to_str()?;
+    let (line, column) = text.lines().enumerate().find_map(|(line, content)| Some((line, content.find(name)?)))?;
+    Some((u32::try_from(line + 1).ok()?, u32::try_from(column + 1).ok()?))
 }
 
 fn shown(path: &Path) -> Arc<str> {

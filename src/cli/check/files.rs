@@ -26,7 +26,7 @@ pub(super) fn candidates(paths: &[PathBuf]) -> (Vec<Candidate>, Vec<(PathBuf, st
 }
 
 fn search(directory: &Path, found: &mut Vec<Candidate>, failed: &mut Vec<(PathBuf, std::io::Error)>) {
-    let listed = std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let listed = std::fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut entries = match listed {
         Ok(entries) => entries,
         Err(error) => {

@@ -3,8 +3,8 @@
 use crate::iam::lint::{Level, Rule};
 
 /// Every rule of this file, in the order of `docs/checks.md`.
-pub(super) const FILE_RULES: [&Rule; 5] =
-    [&UNREADABLE, &CONFIGURATION, &CREDENTIALS, &ORGANIZATION, &AUTHORIZATION_DETAILS];
+pub(super) const FILE_RULES: [&Rule; 6] =
+    [&UNREADABLE, &CONFIGURATION, &CREDENTIALS, &MISSING_CREDENTIALS, &ORGANIZATION, &AUTHORIZATION_DETAILS];
 
 /// docs/checks.md: exit status 2.
 pub(super) const UNREADABLE: Rule = Rule {
@@ -33,6 +33,16 @@ pub(super) const CREDENTIALS: Rule = Rule {
     finds: "a credentials file that `serve` refuses",
     why: "The server does not start with it, and a running one does not reload it.",
     mend: "correct the member",
+    page: "https://github.com/keystile/keystile/blob/main/docs/configuration.md",
+};
+
+/// docs/configuration.md, "Credentials": a configured file must exist.
+pub(super) const MISSING_CREDENTIALS: Rule = Rule {
+    name: "missing-credentials",
+    level: Level::Warning,
+    finds: "a credentials file that is configured and not there",
+    why: "It may be a secret that is put there later; without it the server does not start.",
+    mend: "put it there before the server starts, such as by `keystile access-key create`",
     page: "https://github.com/keystile/keystile/blob/main/docs/configuration.md",
 };
 

@@ -30,7 +30,7 @@ fn known(condition: &Condition, spot: Spot<'_>, findings: &mut Findings<'_>) -> 
         let what = format!("there is no condition key `{}`", condition.key_text);
         match meant(&condition.key) {
             Some(meant) => {
-                findings.add_with(&rule::UNKNOWN_CONDITION_KEY, spot, what, format!("did you mean `{meant}`?"))
+                findings.add_with(&rule::UNKNOWN_CONDITION_KEY, spot, what, format!("did you mean `{meant}`?"));
             }
             None => findings.add(&rule::UNKNOWN_CONDITION_KEY, spot, what),
         }

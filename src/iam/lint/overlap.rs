@@ -7,7 +7,9 @@ use crate::iam::{Part, Pattern, ResourcePattern, Version};
 pub(super) fn arns_meet(entry: &ResourcePattern, template: &str) -> bool {
     let ResourcePattern::Arn { segments, .. } = entry else { return true };
     let template: Vec<&str> = template.splitn(6, ':').skip(1).collect();
+    let same_service = || segments[1].as_literal().is_none_or(|service| service == template[1]);
     template.len() == segments.len()
+        && same_service()
         && segments.iter().zip(template).all(|(segment, template)| {
             Pattern::with_wildcards(template, Version::V2008).is_ok_and(|template| meet(segment, &template))
         })

@@ -85,7 +85,7 @@ fn is_narrow(value: &str) -> bool {
     let says = |text: &str| text.chars().any(|character| !matches!(character, '*' | '?'));
     match arn_components(value) {
         // A bucket's ARN has no account, and its name is one bucket's.
-        Some([.., account, resource]) if account.is_empty() => says(resource),
+        Some([.., "", resource]) => says(resource),
         Some([.., account, _]) => says(account),
         None => says(value),
     }

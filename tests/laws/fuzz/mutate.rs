@@ -130,11 +130,15 @@ impl Mutator {
             (1, Value::String(text)) => text.push_str(&token),
             (2, place) => *place = self.elsewhere(dice),
             (3, place) => *place = json!([place.take()]),
-            (4, place) => {
-                *place = dice
-                    .pick(&[json!(null), json!(true), json!(0), json!(-1.5), json!([]), json!({}), json!("")])
-                    .clone()
-            }
+            (4, place) => place.clone_from(dice.pick(&[
+                json!(null),
+                json!(true),
+                json!(0),
+                json!(-1.5),
+                json!([]),
+                json!({}),
+                json!(""),
+            ])),
             (_, Value::Object(members)) => drop(members.insert(token, self.elsewhere(dice))),
             (_, Value::Array(items)) => items.push(self.elsewhere(dice)),
             (_, place) => *place = json!(token),

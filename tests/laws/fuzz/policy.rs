@@ -1,6 +1,7 @@
 //! Policy documents: read, printed, read again, and translated.
 
 use keystile::cedar::CompiledDocument;
+use keystile::iam::lint::{Level, lint};
 use keystile::iam::{Document, DocumentKind};
 
 use super::{files, fuzz, text};
@@ -83,8 +84,14 @@ fn a_policy_that_is_read_is_printed_and_read_again_the_same_and_translates() {
         let Some(text) = text(input) else { return String::new() };
         let mut outcome = String::new();
         for kind in KINDS {
+            let findings = lint(text, kind);
+            for finding in &findings {
+                assert!(finding.line as usize <= text.split('\n').count() && finding.line >= 1, "{finding:?}");
+            }
             match Document::parse(text, kind) {
                 Err(error) => {
+                    let found = findings.iter().any(|finding| finding.rule.level == Level::Error);
+                    assert!(found, "refused, and nothing found: {error}");
                     let lines = text.split('\n').count();
                     assert!(error.line >= 1 && error.line as usize <= lines && error.column >= 1, "{error}");
                     let line = text.split('\n').nth(error.line as usize - 1).unwrap();
@@ -113,6 +120,7 @@ fn every_policy_that_is_read_translates() {
             }
             let compiled = CompiledDocument::compile(kind, text).unwrap_or_else(|error| panic!("{error}"));
             let translation = CompiledDocument::translate(kind, text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(translation.warnings.is_empty(), "{:?}", translation.warnings);
             let slice = compiled.slice(&"kms:Decrypt".parse().unwrap());
             return format!("{kind:?} {} {}", slice.is_empty(), operators(&format!("{translation:?}")));
         }

@@ -69,7 +69,7 @@ const OPERATORS: [&str; 14] = [
 #[test]
 fn condition_values_compare_as_the_interpreter_has_it() {
     let corpus: Vec<Vec<u8>> = [
-        "1\01.0",
+        "1\x001.0",
         "9007199254740993\0-9007199254740992",
         "1e10\x0010000000000",
         "2024-05-06T00:00:00.001Z\x001714953600",

@@ -154,3 +154,8 @@ pub(super) const FAMILIES: [Family; 7] = [
         edge: &["", "*", "arn:*", "alice", "arn:aws:s3:::", "${aws:username}", "arn:aws:iam::111122223333:user/alice"],
     },
 ];
+
+/// Every value of every family.
+pub(crate) fn all_values() -> Vec<&'static str> {
+    FAMILIES.iter().flat_map(|family| family.good.iter().chain(family.edge)).copied().collect()
+}

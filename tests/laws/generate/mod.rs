@@ -12,6 +12,7 @@ mod world;
 pub(crate) use condition::{base_context, condition};
 pub(crate) use dice::Dice;
 pub(crate) use document::{Kind, document};
+pub(crate) use families::all_values;
 pub(crate) use world::World;
 
 fn number(variable: &str) -> Option<u64> {

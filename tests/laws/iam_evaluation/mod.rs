@@ -1,5 +1,6 @@
 //! Every rule of AWS's policy evaluation, a test each, named after the rule: what the library
 //! decides, and the plain interpreter with it.
+#![allow(clippy::needless_pass_by_value, reason = "cases are put together from JSON values")]
 
 mod action_resource;
 mod condition_keys;

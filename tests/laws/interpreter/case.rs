@@ -122,7 +122,7 @@ impl Case {
     /// The account that owns the resource: the ARN's, or the one that is said; an action on no
     /// resource stays within the caller's account.
     pub(crate) fn owner(&self) -> Option<&str> {
-        let named = self.resource.splitn(6, ':').nth(4).filter(|account| !account.is_empty());
+        let named = self.resource.split(':').nth(4).filter(|account| !account.is_empty());
         named.or(self.resource_account.as_deref()).or(self.account())
     }
 

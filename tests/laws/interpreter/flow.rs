@@ -172,7 +172,9 @@ fn is_of_role(case: &Case) -> bool {
     case.action.starts_with("sts:") && case.resource.starts_with("arn:aws:iam:") && case.resource.contains(":role/")
 }
 
-/// The caller's own side: identity policies within boundary and session policies.
+/// The caller's own side: whether it is the root user, and whether identity policies, boundary and
+/// session policies allow.
+#[allow(clippy::struct_excessive_bools, reason = "four answers")]
 struct OwnSide {
     is_root: bool,
     identity: bool,
