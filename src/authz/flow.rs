@@ -11,7 +11,7 @@ use super::controls::Controls;
 use super::explain::{Reason, Shown, message};
 use super::inputs::Inputs;
 use super::values::RequestValues;
-use super::{AttachedDocument, Decision, Layer, Outcome, Resource};
+use super::{AttachedDocument, AuthzRequest, Decision, Layer, Outcome, Resource};
 
 /// One request with all that its decision reads.
 pub(super) struct Question<'a> {
@@ -45,6 +45,9 @@ impl Question<'_> {
     /// Where any document could not be evaluated: the request must be denied.
     pub(super) fn decide(&self) -> Result<Decision, EvaluationError> {
         let request = self.inputs.request;
+        if needs_no_permission(request) {
+            return Ok(allow(Vec::new()));
+        }
         let resource = ResourceEntity::new(request.resource.arn().cloned());
         let layers = Layers {
             resource_controls: self.resource_controls(&resource)?,
@@ -278,4 +281,12 @@ impl Question<'_> {
     fn silent_as(&self, layer: Layer, reason: &Reason<'_>) -> Decision {
         implicit(layer, None, message(self.inputs.request, reason, self.shown()))
     }
+}
+
+/// "No permissions are required to perform this operation. If an administrator attaches a policy
+/// to your identity that explicitly denies access to the sts:GetCallerIdentity action, you can
+/// still perform this operation" (STS API Reference, GetCallerIdentity).
+fn needs_no_permission(request: &AuthzRequest) -> bool {
+    let is_signed = request.caller.principal != Principal::Anonymous;
+    is_signed && request.action.as_str().eq_ignore_ascii_case("sts:GetCallerIdentity")
 }

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let simulator = Simulator::new(Library::new(Box::new(read_policy)), format);
     let result = simulator.run(inputs, threads, &mut io::stdout().lock(), &mut |fault| {
-        eprintln!("error: {}", printable(&fault.to_string()))
+        eprintln!("error: {}", printable(&fault.to_string()));
     });
     match result {
         // Who reads no further has seen enough.

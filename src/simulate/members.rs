@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn unknown_and_repeated_members_and_other_values_are_refused() {
         for (text, offset, message) in [
-            (r#"{"principle": 1}"#, 12, "unknown member `principle`"),
+            (r#"{"principle": 1}"#, 11, "unknown member `principle`"),
             (r#"{"action": 1, "action": 2}"#, 21, "duplicate member `action`"),
             ("[]", 0, "a case is a JSON object"),
             (" 3", 1, "a case is a JSON object"),

@@ -107,6 +107,11 @@ pub(super) fn explanation(case: &Case, verdict: &Verdict) -> String {
             let _ = writeln!(text, "    because of {failed}");
         }
     }
+    if decision.decided_by.is_empty() {
+        let is_root = case.request.caller.is_root_user();
+        let why = if is_root { "the root user may do anything in its account" } else { "no permission is needed" };
+        let _ = writeln!(text, "  decided by no statement: {why}");
+    }
     if let Some(message) = &decision.message {
         let _ = writeln!(text, "  message: {}", printable(message));
     }

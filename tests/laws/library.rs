@@ -177,7 +177,7 @@ fn agree(decision: &Decision, verdict: &Verdict, case: &Case) -> bool {
     same_outcome
         && match decision.outcome {
             // A root user and a retirer may be allowed by no statement at all.
-            Outcome::Allow if case.is_root() => true,
+            Outcome::Allow if case.is_root() || case.needs_no_permission() => true,
             Outcome::Allow => decision.decided_by.iter().any(|by| by.layer == layer(verdict.layer)),
             Outcome::ImplicitDeny => decision.decided_by.first().is_some_and(|by| {
                 by.layer == layer(verdict.layer) && place(by.level) == verdict.level && by.statement.is_none()

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[&str], input: &[u8], folder: &Path) -> Ran {
 
 /// Decides cases given as JSON values: one result for each.
 pub(crate) fn simulate(cases: &[Value], folder: &Path) -> Vec<Value> {
-    let input: String = cases.iter().map(|case| format!("{case}\n")).collect();
+    let input = cases.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     let ran = run(&["simulate", "--format", "json"], input.as_bytes(), folder);
     let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), cases.len(), "{ran:?}");

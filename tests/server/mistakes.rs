@@ -50,6 +50,7 @@ fn delegates() -> Value {
            "Action": "kms:*", "Resource": "*"}})
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "calls with json! read better")]
 fn on_key(policy: Value, changes: &[(&str, Value)]) -> Value {
     let mut case =
         json!({"principal": SESSION, "action": "kms:EnableKeyRotation", "resource": KEY, "key_policy": policy});
@@ -69,6 +70,7 @@ fn on_account(own: &str, policies: Value) -> Value {
     case
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "calls with json! read better")]
 fn when(operator: &str, key: &str, value: Value) -> [(&'static str, Value); 1] {
     [("Condition", json!({operator: {key: value}}))]
 }

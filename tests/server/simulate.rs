@@ -125,14 +125,17 @@ fn the_text_form_says_the_same_to_a_person() {
     assert!(!err.contains('\u{1b}') && err.contains("\\u{1b}[2J"), "{err}");
     let deny = json!({"Version": "2012-10-17", "Statement": {"Sid": "No", "Effect": "Deny", "Principal": "*",
         "Action": "kms:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}});
-    let case = with(&[("key_policy", deny), ("context", json!({"aws:SecureTransport": false}))]);
-    let out = run(&["simulate"], case.to_string().as_bytes(), folder.path()).out;
+    let denied = with(&[("key_policy", deny), ("context", json!({"aws:SecureTransport": false}))]);
+    let out = run(&["simulate"], denied.to_string().as_bytes(), folder.path()).out;
     assert!(
         out.contains(
             "  decided by key policy, statement 0 \"No\"\n    because of Condition Bool aws:SecureTransport: expects \"false\", the request has \"false\"\n"
         ),
         "{out}"
     );
+    let who = with(&[("action", json!("sts:GetCallerIdentity")), ("resource", json!("*"))]);
+    let out = run(&["simulate"], who.to_string().as_bytes(), folder.path()).out;
+    assert!(out.ends_with("  decided by no statement: no permission is needed\n"), "{out}");
     let ran = run(&["simulate"], case().to_string().as_bytes(), folder.path());
     assert_eq!(ran.status, 0);
     assert!(ran.out.starts_with("allow  "), "{}", ran.out);

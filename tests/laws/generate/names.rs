@@ -174,6 +174,7 @@ const STS: Service = Service {
         ("sts:AssumeRole", &[ROLE]),
         ("sts:TagSession", &[ROLE]),
         ("sts:GetFederationToken", &["arn:aws:sts::111122223333:federated-user/bob"]),
+        ("sts:GetCallerIdentity", NONE),
     ],
     actions: &["*", "sts:*", "sts:*", "sts:AssumeRole", "sts:Assume*", "sts:TagSession", "sts:Get*"],
     resources: &["*", "*", ROLE, "arn:aws:iam::*:role/*", "arn:aws:iam::111122223333:*", "arn:aws:sts::*:*"],

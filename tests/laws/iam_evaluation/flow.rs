@@ -47,6 +47,18 @@ fn an_explicit_deny_anywhere_denies() {
 }
 
 #[test]
+fn who_signs_may_ask_who_it_is_whatever_policies_deny() {
+    let denied = json!({"identity_policies": [denies()], "permissions_boundary": denies(), "session_policies": [denies()],
+        "service_control_policies": [[denies()]]});
+    for caller in [USER, SESSION, FEDERATED, ROOT] {
+        for action in ["sts:GetCallerIdentity", "STS:getcalleridentity"] {
+            assert_eq!(super::decided(&asked(caller, action, "*", &denied)).outcome, Outcome::Allow, "{caller}");
+        }
+    }
+    expect(&asked("anonymous", "sts:GetCallerIdentity", "*", &json!({})), "implicit_deny identity_policy");
+}
+
+#[test]
 fn layers_decide_in_their_order() {
     // Each layer in turn is silent, and so is every later one: the first is told.
     let order = [

@@ -62,6 +62,9 @@ impl Verdict {
 pub(crate) fn decide(case: &Case) -> Verdict {
     let asked = Asked { case, context: implied::context(case) };
 
+    if case.needs_no_permission() {
+        return Verdict::allow(Layer::Identity);
+    }
     // Explicit deny anywhere.
     let denying = denying(case, &asked);
     if let Some(first) = denying.first() {
