@@ -232,6 +232,7 @@ mod tests {
                     key: Some("aws:SourceIp".to_owned()),
                     expected: vec!["10.0.0.0/8".to_owned()],
                     actual: Actual::Absent,
+                    reason: None,
                 }],
             }],
         };

@@ -160,13 +160,13 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
             text(request.resource.owner().unwrap_or_default(), into);
         }
     }
-    let values = RequestValues::for_principal(request);
+    let values = RequestValues::for_principal(request, inputs.applicable);
     let reads = &inputs.policies.reads;
     project(request, &values, &reads.keys, &reads.clockwork, into)?;
     if let Some((_, levels)) = &inputs.service_controls {
         project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?;
     }
-    let values = RequestValues::for_resource_policy(request);
+    let values = RequestValues::for_resource_policy(request, inputs.applicable);
     if let Some((_, slice)) = &inputs.resource_policy {
         let projection = slice.projection();
         project(request, &values, &projection.keys, &projection.clockwork, into)?;
@@ -218,7 +218,7 @@ fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     pairs(applicable.encryption_context, into);
     if source_arn {
         let key = ConditionKey::new(SOURCE_ARN);
-        let values = RequestValues::for_resource_policy(inputs.request);
+        let values = RequestValues::for_resource_policy(inputs.request, applicable);
         project(inputs.request, &values, &[key], &[], into)?;
     }
     Ok(())

@@ -65,14 +65,14 @@ impl Question<'_> {
     /// At every level some statement must allow.
     pub(super) fn service_controls(&self, resource: &ResourceEntity) -> Result<Controls, EvaluationError> {
         let Some((levels, slices)) = &self.inputs.service_controls else { return Ok(Controls::default()) };
-        let values = RequestValues::for_principal(self.inputs.request);
+        let values = RequestValues::for_principal(self.inputs.request, self.inputs.applicable);
         self.levels(Layer::ServiceControlPolicy, levels, slices, resource, &values)
     }
 
     /// Only Denies: `RCPFullAWSAccess` stands at every level.
     pub(super) fn resource_controls(&self, resource: &ResourceEntity) -> Result<Controls, EvaluationError> {
         let Some((levels, slices)) = &self.inputs.resource_controls else { return Ok(Controls::default()) };
-        let values = RequestValues::for_resource_policy(self.inputs.request);
+        let values = RequestValues::for_resource_policy(self.inputs.request, self.inputs.applicable);
         let controls = self.levels(Layer::ResourceControlPolicy, levels, slices, resource, &values)?;
         Ok(Controls { silent: None, ..controls })
     }

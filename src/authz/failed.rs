@@ -6,7 +6,9 @@ use super::elements::{Asked, Failures};
 use super::{Actual, AttachedDocument, Element, FailedElement};
 use crate::aws::{Arn, Principal};
 use crate::cedar::PreparedCondition;
-use crate::iam::{ActionElement, PrincipalElement, PrincipalPattern, ResourceElement, ResourcePattern, Statement};
+use crate::iam::{
+    ActionElement, BaseOperator, PrincipalElement, PrincipalPattern, ResourceElement, ResourcePattern, Statement,
+};
 
 /// The elements of an Allow that do not match.
 pub(super) fn of_allow(
@@ -59,7 +61,7 @@ fn principal(asked: &Asked<'_>, statement: &Statement) -> FailedElement {
         principal => principal.to_string(),
     };
     let expected = patterns.iter().map(|pattern| pattern.member_and_text().1.to_owned()).collect();
-    FailedElement { element, operator: None, key: None, expected, actual: Actual::One(actual) }
+    FailedElement { element, operator: None, key: None, expected, actual: Actual::One(actual), reason: None }
 }
 
 fn action(asked: &Asked<'_>, statement: &Statement) -> FailedElement {
@@ -70,7 +72,7 @@ fn action(asked: &Asked<'_>, statement: &Statement) -> FailedElement {
     };
     let expected = patterns.iter().map(|pattern| pattern.text.clone()).collect();
     let actual = Actual::One(asked.request.action.to_string());
-    FailedElement { element, operator: None, key: None, expected, actual }
+    FailedElement { element, operator: None, key: None, expected, actual, reason: None }
 }
 
 fn resource(asked: &Asked<'_>, statement: &Statement) -> FailedElement {
@@ -81,17 +83,27 @@ fn resource(asked: &Asked<'_>, statement: &Statement) -> FailedElement {
     };
     let expected = patterns.iter().map(|pattern: &ResourcePattern| pattern.text().to_owned()).collect();
     let actual = Actual::One(asked.request.resource.arn().map_or("*", Arn::as_str).to_owned());
-    FailedElement { element, operator: None, key: None, expected, actual }
+    FailedElement { element, operator: None, key: None, expected, actual, reason: None }
 }
 
 fn condition(asked: &Asked<'_>, prepared: &PreparedCondition) -> FailedElement {
     let condition = prepared.condition();
+    let operator = condition.operator;
+    let actual: Actual = asked.value(&condition.key).into();
+    let reason = match &actual {
+        Actual::Absent if asked.request.given(&condition.key).is_some() => Some("identity policies alone see the key"),
+        Actual::Many(_) if operator.quantifier.is_none() && operator.base != BaseOperator::Null => {
+            Some("several values are compared by ForAnyValue or ForAllValues alone")
+        }
+        _ => None,
+    };
     FailedElement {
         element: Element::Condition,
-        operator: Some(condition.operator.to_string()),
+        operator: Some(operator.to_string()),
         key: Some(condition.key_text.clone()),
         expected: condition.values.clone(),
-        actual: asked.value(&condition.key).into(),
+        actual,
+        reason,
     }
 }
 
@@ -108,7 +120,8 @@ impl fmt::Display for FailedElement {
             Actual::Absent => f.write_str(", the request does not give it"),
             Actual::One(value) => write!(f, ", the request has {value:?}"),
             Actual::Many(values) => write!(f, ", the request has {}", Values(values)),
-        }
+        }?;
+        self.reason.map_or(Ok(()), |reason| write!(f, " ({reason})"))
     }
 }
 

@@ -115,7 +115,7 @@ impl Question<'_> {
     fn resource_policy(&self, resource: &ResourceEntity) -> Result<Answer, EvaluationError> {
         let mut answer = Answer::default();
         if let Some((attached, slice)) = &self.inputs.resource_policy {
-            let values = RequestValues::for_resource_policy(self.inputs.request);
+            let values = RequestValues::for_resource_policy(self.inputs.request, self.inputs.applicable);
             let satisfied = slice.evaluate(&self.query(resource, &values))?;
             let place = Place { layer: self.resource_layer(), level: None, document: 0 };
             answer.add(place, attached, &satisfied, |class| class);
@@ -156,7 +156,7 @@ impl Question<'_> {
         slices: &[Arc<Slice>],
         resource: &ResourceEntity,
     ) -> Result<Answer, EvaluationError> {
-        let values = RequestValues::for_principal(self.inputs.request);
+        let values = RequestValues::for_principal(self.inputs.request, self.inputs.applicable);
         let mut answer = Answer::default();
         for (document, (attached, slice)) in (0..).zip(documents.iter().zip(slices)) {
             let satisfied = slice.evaluate(&self.query(resource, &values))?;

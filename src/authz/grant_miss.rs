@@ -56,6 +56,7 @@ impl Miss {
                     key: Some(SOURCE_ARN.to_owned()),
                     expected: vec![arn.to_string()],
                     actual,
+                    reason: None,
                 });
             }
         }
@@ -70,7 +71,7 @@ impl Miss {
 }
 
 fn element(element: Element, expected: Vec<String>, actual: String) -> FailedElement {
-    FailedElement { element, operator: None, key: None, expected, actual: Actual::One(actual) }
+    FailedElement { element, operator: None, key: None, expected, actual: Actual::One(actual), reason: None }
 }
 
 fn pair(operator: &str, name: &str, expected: Vec<String>, actual: Option<&String>) -> FailedElement {
@@ -80,5 +81,6 @@ fn pair(operator: &str, name: &str, expected: Vec<String>, actual: Option<&Strin
         key: Some(format!("kms:EncryptionContext:{name}")),
         expected,
         actual: actual.map_or(Actual::Absent, |value| Actual::One(value.clone())),
+        reason: None,
     }
 }

@@ -33,7 +33,7 @@ pub use authorizer::{Authorizer, Counters, Settings};
 pub use decision::{DecidedBy, Decision, Layer, Outcome};
 pub use grant::{Grant, GrantConstraints, GrantPrincipal};
 pub use near_miss::{Actual, Element, Explanation, FailedElement, NearMiss, conditions_of_match, explain};
-pub use organization::{ControlPolicies, Organization};
+pub use organization::{ControlPolicies, Membership, Organization};
 pub use permit::{Denial, Permit, Subject};
 pub use policies::{AttachedDocument, DocumentSource, PrincipalDirectory, PrincipalPolicies};
 pub use request::{AuthzRequest, Check, KeyAttributes, Resource, Supplied};

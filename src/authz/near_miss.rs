@@ -44,6 +44,9 @@ pub struct FailedElement {
     pub expected: Vec<String>,
     /// What the request has in its place.
     pub actual: Actual,
+    /// Why the two do not match, where they look as if they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
 }
 
 /// An element of a statement.
@@ -168,9 +171,9 @@ impl<'a> Explaining<'a> {
     fn asked(&self, layer: Layer) -> Asked<'a> {
         let values = match layer {
             Layer::KeyPolicy | Layer::ResourcePolicy | Layer::ResourceControlPolicy => {
-                RequestValues::for_resource_policy(self.request)
+                RequestValues::for_resource_policy(self.request, self.applicable)
             }
-            _ => RequestValues::for_principal(self.request),
+            _ => RequestValues::for_principal(self.request, self.applicable),
         };
         Asked { request: self.request, values, bounded: self.applicable.principal.boundary().is_some() }
     }
@@ -217,7 +220,8 @@ impl<'a> Explaining<'a> {
             let asked = self.asked(place.layer);
             let slice = attached.document.slice(&self.request.action);
             let projection = slice.projection();
-            let is_missing = |key: &ConditionKey| asked.value(key).is_none();
+            // What is given and yet not shown to this kind of policy is not missing.
+            let is_missing = |key: &ConditionKey| asked.value(key).is_none() && self.request.given(key).is_none();
             let clocks = projection.clockwork.iter().map(|clockwork| &clockwork.name);
             if !projection.keys.iter().chain(clocks).any(is_missing) {
                 return;
@@ -225,7 +229,8 @@ impl<'a> Explaining<'a> {
             for index in slice.statements() {
                 let index = *index as usize;
                 let Some(statement) = attached.document.document().statements.get(index) else { continue };
-                if !asked.scope_failures(attached.document.kind(), statement).in_scope() {
+                let scope = asked.scope_failures(attached.document.kind(), statement);
+                if scope.principal || scope.action {
                     continue;
                 }
                 let mut note = |key: &ConditionKey, spelling: Option<&str>| {
@@ -234,7 +239,8 @@ impl<'a> Explaining<'a> {
                         missing.push((key.clone(), spelling.map_or_else(catalogued, str::to_owned)));
                     }
                 };
-                for prepared in attached.document.conditions(index) {
+                let conditions = if scope.resource { &[] } else { attached.document.conditions(index) };
+                for prepared in conditions {
                     note(&prepared.condition().key, Some(&prepared.condition().key_text));
                     prepared.variables().for_each(|key| note(key, None));
                 }
@@ -361,6 +367,11 @@ impl<'a> Explaining<'a> {
             key: None,
             expected: self.request.resource.owner().map(str::to_owned).into_iter().collect(),
             actual: Actual::One(self.request.caller.principal.to_string()),
+            reason: Some(if self.request.caller.principal == Principal::Anonymous {
+                "KMS serves nobody who has not signed"
+            } else {
+                "the operation is for principals of the key's own account alone"
+            }),
         }
     }
 }

@@ -11,8 +11,20 @@ use crate::cedar::Slice;
 #[derive(Clone, Debug)]
 pub struct ControlPolicies {
     management: bool,
+    membership: Option<Membership>,
     service: Levels,
     resource: Levels,
+}
+
+/// An account's place in its organisation, which the keys `aws:PrincipalOrgID`,
+/// `aws:PrincipalOrgPaths`, `aws:ResourceOrgID` and `aws:ResourceOrgPaths` tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The organisation's id, `o-a1b2c3d4e5`.
+    pub organization: Arc<str>,
+    /// The path from the organisation to the account's organisational unit,
+    /// `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/`; none where it is not known.
+    pub path: Option<Arc<str>>,
 }
 
 /// The documents of one kind at each level, from the root to the account.
@@ -39,7 +51,19 @@ impl ControlPolicies {
     /// no resource control policy guards.
     #[must_use]
     pub fn new(service: Vec<Vec<AttachedDocument>>, resource: Vec<Vec<AttachedDocument>>, management: bool) -> Self {
-        Self { management, service: Levels::new(service), resource: Levels::new(resource) }
+        Self { management, membership: None, service: Levels::new(service), resource: Levels::new(resource) }
+    }
+
+    /// The same for an account whose place in the organisation is known.
+    #[must_use]
+    pub fn of_member(self, membership: Option<Membership>) -> Self {
+        Self { membership, ..self }
+    }
+
+    /// The account's place in the organisation, where it is known.
+    #[must_use]
+    pub fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
     }
 
     /// Whether the account is its organisation's management account.

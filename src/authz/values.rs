@@ -5,23 +5,47 @@ use std::borrow::Cow;
 use crate::aws::{Caller, ConditionKey, ContextValue, Principal};
 use crate::cedar::{TimeKey, Values};
 
-use super::{AuthzRequest, KeyAttributes, Resource, Supplied};
+use super::{Applicable, AuthzRequest, ControlPolicies, KeyAttributes, Membership, Resource, Supplied};
 
 /// The condition keys of a request as one kind of policy sees them.
 #[derive(Clone, Copy)]
 pub(super) struct RequestValues<'a> {
     request: &'a AuthzRequest,
+    /// Of the caller's account.
+    callers: Option<&'a Membership>,
+    /// Of the resource's account.
+    resources: Option<&'a Membership>,
     /// `kms:ResourceAliases` is for identity policies only (service authorization reference).
     of_resource_policy: bool,
 }
 
 impl<'a> RequestValues<'a> {
-    pub(super) fn for_resource_policy(request: &'a AuthzRequest) -> Self {
-        Self { request, of_resource_policy: true }
+    pub(super) fn for_resource_policy(request: &'a AuthzRequest, applicable: &'a Applicable<'a>) -> Self {
+        Self { of_resource_policy: true, ..Self::for_principal(request, applicable) }
     }
 
-    pub(super) fn for_principal(request: &'a AuthzRequest) -> Self {
-        Self { request, of_resource_policy: false }
+    pub(super) fn for_principal(request: &'a AuthzRequest, applicable: &'a Applicable<'a>) -> Self {
+        Self {
+            request,
+            callers: applicable.caller_controls.and_then(ControlPolicies::membership),
+            resources: applicable.resource_controls.and_then(ControlPolicies::membership),
+            of_resource_policy: false,
+        }
+    }
+
+    /// The organisation's keys (IAM User Guide, "AWS global condition context keys"): present for
+    /// its members alone.
+    fn organization(&self, name: &str) -> Option<ContextValue<'a>> {
+        let (of_caller, name) = match name.strip_prefix("aws:principalorg") {
+            Some(name) => (true, name),
+            None => (false, name.strip_prefix("aws:resourceorg")?),
+        };
+        let membership = if of_caller { self.callers? } else { self.resources? };
+        match name {
+            "id" => Some(text(&membership.organization)),
+            "paths" => membership.path.as_deref().map(|path| ContextValue::Many([Cow::Borrowed(path)].into())),
+            _ => None,
+        }
     }
 }
 
@@ -30,7 +54,7 @@ impl Values for RequestValues<'_> {
         if self.of_resource_policy && key.as_str() == "kms:resourcealiases" {
             return None;
         }
-        self.request.value(key)
+        self.request.value(key).or_else(|| self.organization(key.as_str()))
     }
 }
 

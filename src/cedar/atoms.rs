@@ -108,6 +108,12 @@ pub(super) fn may_be_several(key: &ConditionKey) -> bool {
     catalogue::condition_key(key.as_str()).is_some_and(|info| info.multivalued)
 }
 
+/// A condition key in AWS's spelling. A document may write anything for a key of a tag: no line of
+/// the text may end with it.
+fn shown(key: &ConditionKey) -> String {
+    catalogue::condition_key_spelling(key.as_str()).escape_debug().to_string()
+}
+
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} := ", self.name)?;
@@ -119,18 +125,15 @@ impl fmt::Display for Atom {
             AtomKind::Positive(prepared) => {
                 let Condition { operator, key, values, .. } = &prepared.condition;
                 let positive = operator.base.negates().unwrap_or(operator.base);
-                let key = catalogue::condition_key_spelling(key.as_str());
+                let key = shown(key);
                 write!(f, "{key} {} {}", positive.as_str(), list(values))
             }
             AtomKind::Whole(prepared) => {
                 let Condition { operator, key, values, .. } = &prepared.condition;
-                write!(f, "{} {operator} {}", catalogue::condition_key_spelling(key.as_str()), list(values))
+                write!(f, "{} {operator} {}", shown(key), list(values))
             }
             AtomKind::Error(conditions) => {
-                let keys: Vec<_> = conditions
-                    .iter()
-                    .map(|prepared| catalogue::condition_key_spelling(prepared.condition.key.as_str()))
-                    .collect();
+                let keys: Vec<_> = conditions.iter().map(|prepared| shown(&prepared.condition.key)).collect();
                 write!(f, "a policy value that is no ARN met one in {}", keys.join(", "))
             }
             AtomKind::Resource(patterns) => {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use crate::config::end_of_text;
 use crate::simulate::{Format, Input, Library, Paint, Simulator, printable};
 
 /// Decide requests, and explain
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         match open(path) {
             Ok(input) => inputs.push(input),
             Err(error) => {
-                eprintln!("error: {}: {error}", path.display());
+                eprintln!("error: {}: {error}", printable(&path.to_string_lossy()));
                 unreadable = true;
             }
         }
@@ -90,12 +91,15 @@ const MAX_POLICY_BYTES: u64 = 4 << 20;
 
 /// Reads a policy's file.
 pub(super) fn read_policy(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_POLICY_BYTES + 1).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > MAX_POLICY_BYTES) {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_POLICY_BYTES + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_POLICY_BYTES) {
         return Err(io::Error::other(format!("the file has more than {MAX_POLICY_BYTES} bytes: no policy has")));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| {
+        let (line, column) = end_of_text(error.as_bytes());
+        io::Error::other(format!("the text is not UTF-8 (line {line}, column {column})"))
+    })
 }
 
 /// Colours on a terminal alone, and not where `NO_COLOR` is set.

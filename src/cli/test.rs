@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::simulate::{paint, read_policy};
-use crate::simulate::{Coverage, Gap, Library, Paint, SuiteResult, Tester, coverage, junit, printable};
+use crate::config::end_of_text;
+use crate::simulate::{Coverage, Gap, Library, Paint, SuiteResult, SuiteText, Tester, coverage, junit, printable};
 
 /// Run policy test suites
 ///
@@ -64,42 +66,40 @@ fn parse_percent(text: &str) -> Result<f64, String> {
 /// Everything that is printed.
 struct Report<'a> {
     results: &'a [SuiteResult],
+    /// What could not be read, suites and cases.
+    errors: &'a [String],
     coverage: Option<Coverage>,
     /// What is said where the coverage is too small.
     shortfall: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let mut suites = Vec::new();
-    let mut unreadable = false;
-    for path in &args.paths {
-        if let Err((path, error)) = find(path, &mut suites) {
-            eprintln!("error: {}: {error}", path.display());
-            unreadable = true;
-        }
-    }
-    if suites.is_empty() && !unreadable {
+    let mut found = Found::default();
+    args.paths.iter().for_each(|path| found.look(path));
+    let Found { suites, unread, .. } = found;
+    if suites.is_empty() && unread.is_empty() {
         eprintln!("error: there is no suite (*.test.toml) in what was named");
-    }
-    if suites.is_empty() {
         return ExitCode::from(2);
     }
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let results = Tester::new(Library::new(Box::new(read_policy))).run(&suites, threads);
-    for fault in results.iter().flat_map(|result| &result.faults) {
-        eprintln!("error: {}", printable(&fault.to_string()));
-        unreadable = true;
+    let measures_coverage = args.coverage || args.coverage_min.is_some();
+    let tester = Tester::new(Library::new(Box::new(read_policy))).measuring_coverage(measures_coverage);
+    let results = tester.run(&suites, threads);
+    let faults = results.iter().flat_map(|result| &result.faults).map(ToString::to_string);
+    let errors: Vec<String> = unread.iter().cloned().chain(faults).collect();
+    for error in &errors {
+        eprintln!("error: {}", printable(error));
     }
-    let measured = (args.coverage || args.coverage_min.is_some()).then(|| coverage(&results));
+    let measured = measures_coverage.then(|| coverage(&results));
     let shortfall = measured.as_ref().zip(args.coverage_min).and_then(|(coverage, least)| {
         (coverage.percent() < least)
-            .then(|| format!("the coverage is {:.1} %, and at least {least} % is asked for", coverage.percent()))
+            .then(|| format!("the coverage is {:.1} %, and at least {least} % is asked for", shown(coverage)))
     });
-    let report = Report { results: &results, coverage: measured, shortfall };
+    let report = Report { results: &results, errors: &errors, coverage: measured, shortfall };
     let printed = match args.format {
         Shown::Text => report.text(paint(&io::stdout())),
         Shown::Json => report.json(),
-        Shown::Junit => junit(&results, report.shortfall.as_deref()),
+        Shown::Junit => junit(&results, &unread, report.shortfall.as_deref()),
     };
     let written = io::stdout().write_all(printed.as_bytes());
     let failed = report.failed() > 0 || report.shortfall.is_some();
@@ -108,33 +108,52 @@ pub(super) fn run(args: &Args) -> ExitCode {
             eprintln!("error: standard output: {error}");
             ExitCode::from(2)
         }
-        _ if unreadable => ExitCode::from(2),
+        _ if !errors.is_empty() => ExitCode::from(2),
         _ => ExitCode::from(u8::from(failed)),
     }
 }
 
-/// A path that can't be read, and why.
-type Unreadable = (PathBuf, io::Error);
+/// Suites, each once however it was named, and what can't be read.
+#[derive(Default)]
+struct Found {
+    suites: Vec<SuiteText>,
+    seen: HashSet<PathBuf>,
+    unread: Vec<String>,
+}
 
-/// Reads a suite, or every suite below a directory, in the order of their names.
-fn find(path: &Path, into: &mut Vec<(PathBuf, String)>) -> Result<(), Unreadable> {
-    let refuse = |error: io::Error| (path.to_owned(), error);
-    if !std::fs::metadata(path).map_err(refuse)?.is_dir() {
-        into.push((path.to_owned(), read_policy(path).map_err(refuse)?));
-        return Ok(());
-    }
-    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut entries = entries.map_err(refuse)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let kind = entry.file_type().map_err(refuse)?;
-        let is_suite = entry.file_name().to_string_lossy().ends_with(".test.toml");
-        // A link to a directory may lead back up.
-        if kind.is_dir() || is_suite {
-            find(&entry.path(), into)?;
+impl Found {
+    /// Reads a suite, or every suite below a directory, in the order of their names.
+    fn look(&mut self, path: &Path) {
+        if let Err(error) = self.read(path) {
+            self.unread.push(format!("{}{error}", path.display()));
         }
     }
-    Ok(())
+
+    fn read(&mut self, path: &Path) -> Result<(), String> {
+        let said = |error: io::Error| format!(": {error}");
+        let one_name = std::fs::canonicalize(path).map_err(said)?;
+        if !one_name.is_dir() {
+            if self.seen.insert(one_name) {
+                let text = String::from_utf8(std::fs::read(path).map_err(said)?).map_err(|error| {
+                    let (line, column) = end_of_text(error.as_bytes());
+                    format!(":{line}:{column}: the text is not UTF-8")
+                })?;
+                self.suites.push((path.to_owned(), text));
+            }
+            return Ok(());
+        }
+        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut entries = entries.map_err(said)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let is_suite = entry.file_name().to_string_lossy().ends_with(".test.toml");
+            // A link to a directory may lead back up.
+            if is_suite || entry.file_type().map_err(said)?.is_dir() {
+                self.look(&entry.path());
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Report<'_> {
@@ -151,7 +170,7 @@ impl Report<'_> {
         for result in self.results {
             for case in &result.cases {
                 let word = if case.passed() { paint.green("ok  ") } else { paint.red("FAIL") };
-                let _ = writeln!(text, "{word}  {}:{}  {}", result.file, case.line, printable(&case.name));
+                let _ = writeln!(text, "{word}  {}:{}  {}", printable(&result.file), case.line, printable(&case.name));
                 for check in &case.checks {
                     let Some(problem) = &check.problem else { continue };
                     let _ = writeln!(text, "      {}: {problem}", check.action);
@@ -161,7 +180,7 @@ impl Report<'_> {
                 }
             }
         }
-        let faults: usize = self.results.iter().map(|result| result.faults.len()).sum();
+        let faults = self.errors.len();
         let (cases, failed) = (self.cases(), self.failed());
         let unread = if faults == 0 { String::new() } else { format!(", {faults} unreadable") };
         let suites = self.results.len();
@@ -171,10 +190,10 @@ impl Report<'_> {
             let _ = writeln!(
                 text,
                 "coverage {:.1} %: {} of {total} statements and conditions",
-                coverage.percent(),
+                shown(coverage),
                 total - gaps.len()
             );
-            text.extend(gaps.iter().map(gap_text));
+            text.extend(gaps.iter().map(|gap| format!("  {}\n", printable(&gap_text(gap)))));
         }
         if let Some(shortfall) = &self.shortfall {
             let _ = writeln!(text, "{}  {shortfall}", paint.red("FAIL"));
@@ -205,8 +224,6 @@ impl Report<'_> {
                 })
             })
             .collect();
-        let errors: Vec<String> =
-            self.results.iter().flat_map(|result| &result.faults).map(ToString::to_string).collect();
         let (total, failed) = (self.cases(), self.failed());
         let coverage = self.coverage.as_ref().map(|coverage| {
             let gaps = coverage.gaps();
@@ -219,10 +236,15 @@ impl Report<'_> {
         });
         let report = json!({
             "suites": self.results.len(), "cases": cases, "passed": total - failed, "failed": failed,
-            "errors": errors, "coverage": coverage,
+            "errors": self.errors, "coverage": coverage,
         });
         format!("{report}\n")
     }
+}
+
+/// Rounded down: 100 is all of it.
+fn shown(coverage: &Coverage) -> f64 {
+    (coverage.percent() * 10.0).floor() / 10.0
 }
 
 fn gap_text(gap: &Gap) -> String {
@@ -230,5 +252,5 @@ fn gap_text(gap: &Gap) -> String {
     let sid = gap.sid.as_ref().map_or_else(String::new, |sid| format!(" {sid:?}"));
     let condition = gap.condition.as_ref().map_or_else(String::new, |condition| format!(", {condition}"));
     let Gap { file, layer, statement, missing, .. } = gap;
-    format!("  {file}{line}  {layer}, statement {statement}{sid}{condition}: {missing}\n")
+    format!("{file}{line}  {layer}, statement {statement}{sid}{condition}: {missing}")
 }

@@ -1,10 +1,13 @@
-use std::io::{Read, Write};
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::policy_type::{PolicyType, has_principals};
 use crate::cedar::{CompileError, CompiledDocument, Translation};
-use crate::iam::{DocumentKind, ParseErrorKind};
+use crate::config::end_of_text;
+use crate::iam::{DocumentKind, ParseError};
+use crate::simulate::printable;
 
 /// Prints the Cedar that a policy becomes
 ///
@@ -41,7 +44,7 @@ const UNREADABLE: u8 = 2;
 pub(super) fn run(args: &Args) -> ExitCode {
     let text = match read(&args.policy) {
         Ok(text) => text,
-        Err(error) => return fail(UNREADABLE, &format!("{}: {error}", args.policy.display())),
+        Err(error) => return fail(UNREADABLE, &format!("{}{error}", name(&args.policy))),
     };
     let kind = match args.kind {
         Some(policy_type) => policy_type.into(),
@@ -50,24 +53,33 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     match CompiledDocument::translate(kind, &text) {
         Ok(translation) => print(args, &translation),
-        Err(error) => fail(status(&error), &format!("{}: {}", args.policy.display(), place(&error))),
+        Err(error) => fail(status(&error), &format!("{}{}", name(&args.policy), place(&error))),
     }
 }
 
-/// A text that is no policy at all is unreadable; a policy with something that can't be
-/// translated is a no.
+/// A text that is no policy at all is unreadable; a policy with a statement that can't be translated
+/// is a no.
 fn status(error: &CompileError) -> u8 {
-    match error.parse.as_ref().map(|error| error.kind) {
-        Some(ParseErrorKind::Syntax | ParseErrorKind::Depth | ParseErrorKind::TooLarge) => UNREADABLE,
+    match &error.parse {
+        Some(parse) if !parse.path.starts_with("Statement[") && !parse.path.starts_with("Statement.") => UNREADABLE,
         _ => SAYS_NO,
     }
 }
 
+/// `:line:column: message`, as far as the place is known.
 fn place(error: &CompileError) -> String {
     match (error.line, &error.parse) {
-        (Some(line), None) => format!("line {line}: {error}"),
-        _ => error.to_string(),
+        (_, Some(ParseError { line, column, path, message, .. })) if path.is_empty() => {
+            format!(":{line}:{column}: {message}")
+        }
+        (_, Some(ParseError { line, column, path, message, .. })) => format!(":{line}:{column}: {path}: {message}"),
+        (Some(line), None) => format!(":{line}: {error}"),
+        (None, None) => format!(": {error}"),
     }
+}
+
+fn name(path: &Path) -> Cow<'_, str> {
+    if path == Path::new("-") { Cow::Borrowed("stdin") } else { path.to_string_lossy() }
 }
 
 fn print(args: &Args, translation: &Translation) -> ExitCode {
@@ -83,6 +95,8 @@ fn print(args: &Args, translation: &Translation) -> ExitCode {
     };
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads no further has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => fail(UNREADABLE, &format!("standard output: {error}")),
     }
 }
@@ -121,16 +135,22 @@ fn as_json(translation: &Translation, schema: bool) -> String {
     format!("{object}\n")
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path)
+/// The text, or why there is none, as it follows the file's name.
+fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| format!(": {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let (line, column) = end_of_text(error.as_bytes());
+        format!(":{line}:{column}: the text is not UTF-8")
+    })
 }
 
 fn fail(status: u8, message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    eprintln!("error: {}", printable(message));
     ExitCode::from(status)
 }

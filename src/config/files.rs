@@ -1,5 +1,5 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -63,16 +63,26 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), ConfigError> {
 
 /// A file's text.
 pub(super) fn read_text(path: &Path, doing: &str) -> Result<String, ConfigError> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Ok(length) if length as u64 > MAX_FILE_BYTES => {
             Err(ConfigError::file(path, format!("is larger than {MAX_FILE_BYTES} bytes")))
         }
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(ConfigError::file(path, "is not UTF-8 text")),
+        Ok(_) => String::from_utf8(bytes).map_err(|error| ConfigError {
+            place: Some(end_of_text(error.as_bytes())),
+            ..ConfigError::file(path, "is not UTF-8 text")
+        }),
         Err(error) => Err(ConfigError::io(path, doing, &error)),
     }
+}
+
+/// Line and column, both from 1, of the first byte that is not UTF-8.
+pub(crate) fn end_of_text(bytes: &[u8]) -> (u32, u32) {
+    let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let column = valid.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (number(valid.matches('\n').count() + 1), number(column))
 }
 
 /// A file's text that may be secret: zeroised when dropped.

@@ -15,6 +15,7 @@ pub use access_keys::{AddedKey, add_access_key};
 pub use data_dir::{DataDir, prepare_data_dir};
 pub use directory::load_directory;
 pub use error::ConfigError;
+pub(crate) use files::end_of_text;
 pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};
 pub use settings::{

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::authz::{Decision, Explanation};
+use crate::authz::{Decision, Explanation, Outcome};
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("x-keystile-explanation");
 
@@ -18,7 +18,8 @@ pub(super) fn value(decision: &Decision, explanation: &Explanation) -> HeaderVal
         let _ = write!(text, "; decided by {by}");
     }
     for miss in &explanation.near_misses {
-        let _ = write!(text, "; nearest: {}", miss.statement);
+        let title = if decision.outcome == Outcome::ExplicitDeny { "it applies because of" } else { "nearest" };
+        let _ = write!(text, "; {title}: {}", miss.statement);
         for failed in &miss.failed {
             let _ = write!(text, ": {failed}");
         }
@@ -69,6 +70,7 @@ mod tests {
                     key: Some("aws:SourceIp".to_owned()),
                     expected: vec!["10.0.0.0/8".to_owned()],
                     actual: Actual::Absent,
+                    reason: None,
                 }],
             }],
         };

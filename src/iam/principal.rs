@@ -29,7 +29,7 @@ pub enum PrincipalPattern {
     Service(String),
     /// `{"Federated": "cognito-identity.amazonaws.com"}` or the ARN of an identity provider.
     Federated(String),
-    /// `{"CanonicalUser": "…"}`.
+    /// `{"CanonicalUser": "…"}`, or the ARN of a CloudFront origin access identity.
     CanonicalUser(String),
     /// `AIDA…`, `AROA…`: an orphaned unique id, which matches that id and never a re-created name.
     UniqueId(String),
@@ -105,6 +105,10 @@ impl PrincipalPattern {
         if !text.starts_with("arn:") {
             return Err(invalid());
         }
+        // It signs no request that this program sees; the canonical id is its other name.
+        if text.strip_prefix(ORIGIN_ACCESS_IDENTITY).is_some_and(is_word) {
+            return Ok(Self::CanonicalUser(text.to_owned()));
+        }
         match text.parse::<Principal>().map_err(|_| invalid())? {
             Principal::Root(arn) => arn.account().parse().map(Self::Account).map_err(|_| invalid()),
             Principal::User(arn) => Ok(Self::User(arn)),
@@ -125,9 +129,18 @@ impl PrincipalPattern {
             Self::UniqueId(id) => ("AWS", id),
             Self::Service(name) => ("Service", name),
             Self::Federated(name) => ("Federated", name),
+            Self::CanonicalUser(id) if id.starts_with(ORIGIN_ACCESS_IDENTITY) => ("AWS", id),
             Self::CanonicalUser(id) => ("CanonicalUser", id),
         }
     }
+}
+
+/// What the ARN of a CloudFront origin access identity begins with (Amazon CloudFront Developer
+/// Guide, "Use an origin access identity").
+const ORIGIN_ACCESS_IDENTITY: &str = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ";
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_host_name(text: &str) -> bool {

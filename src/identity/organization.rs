@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::directory::Fault;
 use super::{IdentityError, Source};
-use crate::authz::{AttachedDocument, ControlPolicies, DocumentSource, Organization};
+use crate::authz::{AttachedDocument, ControlPolicies, DocumentSource, Membership, Organization};
 use crate::aws::AccountId;
 use crate::cedar::Documents;
 use crate::iam::DocumentKind;
@@ -19,6 +19,8 @@ pub struct OrganizationEntry {
     pub id: AccountId,
     /// Whether it is the organisation's management account.
     pub management: bool,
+    /// Its place in the organisation, where the file tells the organisation's id.
+    pub membership: Option<Membership>,
     /// Service control policies by level, from the root to the account.
     pub service_control_policies: Vec<Vec<ControlPolicyEntry>>,
     /// Resource control policies by level, from the root to the account.
@@ -40,6 +42,8 @@ pub struct ControlPolicyEntry {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
+    id: Option<Spanned<String>>,
+    #[serde(default)]
     account: Vec<AccountTable>,
 }
 
@@ -49,6 +53,8 @@ struct AccountTable {
     id: Spanned<String>,
     #[serde(default)]
     management: Option<Spanned<bool>>,
+    #[serde(default)]
+    path: Option<Spanned<String>>,
     #[serde(default)]
     service_control_policies: Vec<Level>,
     #[serde(default)]
@@ -61,11 +67,12 @@ type Level = Spanned<Vec<Spanned<PathBuf>>>;
 /// Reads an organisation file.
 ///
 /// # Errors
-/// Bad TOML, unknown members, an account that is given twice, a second management account, a level
-/// without a service control policy, each with file, line, column and member.
+/// Bad TOML, unknown members, an id or a path that is none, an account that is given twice, a second
+/// management account, a level without a service control policy, each with file, line, column and member.
 pub fn parse_organization(file: &Arc<str>, text: &str) -> Result<Vec<OrganizationEntry>, IdentityError> {
     let source = Source::new(file, text);
     let read: File = toml::from_str(text).map_err(|error| source.toml_of_tables(&error, "account"))?;
+    let organization = read.id.as_ref().map(|id| organization_id(&source, id)).transpose()?;
     let mut seen: HashMap<AccountId, usize> = HashMap::new();
     let mut management: Option<usize> = None;
     let mut entries = Vec::with_capacity(read.account.len());
@@ -84,6 +91,9 @@ pub fn parse_organization(file: &Arc<str>, text: &str) -> Result<Vec<Organizatio
             let message = format!("account[{first}] is the management account already: an organisation has one");
             return Err(source.at(flag.span().start, member("management"), message));
         }
+        let path = table.path.as_ref();
+        let path = path.map(|path| account_path(&source, path, member("path"), organization.as_ref())).transpose()?;
+        let membership = organization.clone().map(|organization| Membership { organization, path });
         let levels = |name: &str, levels: Vec<Level>| -> Vec<Vec<ControlPolicyEntry>> {
             let entry = |level: usize, place: usize, path: Spanned<PathBuf>| ControlPolicyEntry {
                 place: source.position(path.span().start),
@@ -105,11 +115,53 @@ pub fn parse_organization(file: &Arc<str>, text: &str) -> Result<Vec<Organizatio
         entries.push(OrganizationEntry {
             id,
             management: table.management.is_some_and(Spanned::into_inner),
+            membership,
             service_control_policies: levels("service_control_policies", table.service_control_policies),
             resource_control_policies: levels("resource_control_policies", table.resource_control_policies),
         });
     }
     Ok(entries)
+}
+
+/// `o-` and 10 to 32 lower-case letters or digits (Organizations API Reference, Organization).
+fn organization_id(source: &Source<'_>, id: &Spanned<String>) -> Result<Arc<str>, IdentityError> {
+    let text = id.get_ref().as_str();
+    if text.strip_prefix("o-").is_some_and(|name| is_name(name, 10)) {
+        return Ok(text.into());
+    }
+    let message = format!("`{text}` is not an organisation's id (such as `o-a1b2c3d4e5`)");
+    Err(source.at(id.span().start, "id".to_owned(), message))
+}
+
+/// The path that `aws:PrincipalOrgPaths` tells: the organisation's id, the root, the organisational
+/// units, each with a `/` behind it (IAM User Guide, "Understand the AWS Organizations entity path").
+fn account_path(
+    source: &Source<'_>,
+    path: &Spanned<String>,
+    member: String,
+    organization: Option<&Arc<str>>,
+) -> Result<Arc<str>, IdentityError> {
+    let refused = |message| Err(source.at(path.span().start, member, message));
+    let Some(organization) = organization else {
+        return refused("a path needs the organisation's id: put `id = \"o-…\"` above the first account".to_owned());
+    };
+    let text = path.get_ref().as_str();
+    let below = text.strip_prefix(&**organization).and_then(|rest| rest.strip_prefix('/')?.strip_suffix('/'));
+    let mut names = below.unwrap_or_default().split('/');
+    let is_root = names.next().and_then(|name| name.strip_prefix("r-")).is_some_and(|name| is_name(name, 4));
+    let is_unit = |name: &str| {
+        let parts = name.strip_prefix("ou-").and_then(|name| name.split_once('-'));
+        parts.is_some_and(|(root, unit)| is_name(root, 4) && is_name(unit, 8))
+    };
+    if is_root && names.all(is_unit) {
+        return Ok(text.into());
+    }
+    refused(format!("`{text}` is not a path in {organization} (such as `{organization}/r-ab12/ou-ab12-11111111/`)"))
+}
+
+/// Lower-case letters and digits, from that many to 32.
+fn is_name(text: &str, at_least: usize) -> bool {
+    (at_least..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 /// The texts of control policies: the file's name and its text, by the path as it was given.
@@ -145,7 +197,8 @@ pub(super) fn organization(
     let account = |entry: &OrganizationEntry| {
         let service = levels(DocumentKind::ServiceControlPolicy, &entry.service_control_policies)?;
         let resource = levels(DocumentKind::ResourceControlPolicy, &entry.resource_control_policies)?;
-        Ok((entry.id, ControlPolicies::new(service, resource, entry.management)))
+        let policies = ControlPolicies::new(service, resource, entry.management);
+        Ok((entry.id, policies.of_member(entry.membership.clone())))
     };
     entries.iter().map(account).collect::<Result<_, _>>().map(Organization::new)
 }
@@ -190,10 +243,33 @@ mod tests {
     }
 
     #[test]
+    fn a_member_knows_its_organisation_and_its_path() {
+        let text = "id = \"o-a1b2c3d4e5\"\n[[account]]\nid = \"111122223333\"\n\
+            path = \"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/\"\n\
+            [[account]]\nid = \"444455556666\"\npath = \"o-a1b2c3d4e5/r-ab12/\"\n[[account]]\nid = \"777788889999\"\n";
+        let told: Vec<_> = parse(text).unwrap().into_iter().map(|entry| entry.membership.unwrap()).collect();
+        assert!(told.iter().all(|membership| &*membership.organization == "o-a1b2c3d4e5"));
+        let paths: Vec<_> = told.iter().map(|membership| membership.path.as_deref()).collect();
+        let deep = "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/";
+        assert_eq!(paths, [Some(deep), Some("o-a1b2c3d4e5/r-ab12/"), None]);
+        assert_eq!(parse("[[account]]\nid = \"111122223333\"\n").unwrap()[0].membership, None);
+    }
+
+    #[test]
     fn each_fault_is_named_with_its_place() {
         let account = "[[account]]\nid = \"111122223333\"\n";
+        let no_path = "`o-a1b2c3d4e5/ou-ab12-11111111/` is not a path in o-a1b2c3d4e5";
         for (text, expected) in [
             ("[[account]]\nid = \"1111\"", "o.toml:2:6: account[0].id: `1111` is not an account id"),
+            ("id = \"a1b2\"", "o.toml:1:6: id: `a1b2` is not an organisation's id (such as `o-a1b2c3d4e5`)"),
+            (
+                &format!("{account}path = \"o-a1b2c3d4e5/r-ab12/\""),
+                "o.toml:3:8: account[0].path: a path needs the organisation's id",
+            ),
+            (
+                &format!("id = \"o-a1b2c3d4e5\"\n{account}path = \"o-a1b2c3d4e5/ou-ab12-11111111/\""),
+                &format!("o.toml:4:8: account[0].path: {no_path}"),
+            ),
             ("[[account]]\n", "o.toml:1:1: account[0]: missing field `id`"),
             (&format!("{account}scps = []"), "o.toml:3:1: account[0].scps: unknown field `scps`"),
             (

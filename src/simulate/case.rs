@@ -48,7 +48,7 @@ impl Case {
         let caller = caller(&required(&members.principal, "principal")?, members.role_arn.as_ref(), &given)?;
         let now = members.now.as_ref().map(time).transpose()?;
         let grants = match &members.grants {
-            Some(member) => grants::read(member, key_account(&resource))?,
+            Some(member) => grants::read(member, &resource)?,
             None => Vec::new(),
         };
         let encryption_context = (!grants.is_empty()).then(|| encryption_context(&given)).flatten();
@@ -163,13 +163,6 @@ fn refuse_misplaced_policy(members: &Members<'_>, action: &ActionName) -> Result
             Err(member.problem("resource_policy: the policy of a KMS key goes into key_policy"))
         }
         _ => Ok(()),
-    }
-}
-
-fn key_account(resource: &Resource) -> Option<AccountId> {
-    match resource {
-        Resource::Key { attributes, .. } => Some(attributes.account),
-        _ => None,
     }
 }
 

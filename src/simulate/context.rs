@@ -34,6 +34,12 @@ impl Given {
             if given.iter().any(|(known, _)| *known == name) {
                 return Err(place.problem(format!("context: `{name}` is given twice: keep one")));
             }
+            // Tags and the pairs of an encryption context may differ by case alone, and no decision
+            // is made on what they leave open.
+            let is_pair = name.contains('/') || name.matches(':').count() > 1;
+            if let Some((known, _)) = given.iter().find(|(known, _)| !is_pair && known.eq_ignore_ascii_case(&name)) {
+                return Err(place.problem(format!("context: `{name}` is `{known}` once more: keep one")));
+            }
             let value = value(&name, &place)?;
             given.push((name.into_owned(), value));
         }
@@ -161,10 +167,13 @@ mod tests {
             (r#"{"username": "a"}"#, 113),
             (r#"{":a": "a"}"#, 107),
             (r#"{"a:b": 1, "a:b": 2}"#, 118),
+            (r#"{"a:b": 1, "A:B": 2}"#, 118),
         ] {
             assert_eq!(read(json).unwrap_err().offset, offset, "{json}");
         }
-        assert!(read(r#"{"a:b": 1, "A:B": 2}"#).is_ok(), "ambiguous keys are decided, and denied");
+        for pairs in [r#"{"a:b/c": 1, "a:b/C": 2}"#, r#"{"a:b:c": 1, "a:b:C": 2}"#] {
+            assert!(read(pairs).is_ok(), "ambiguous pairs are decided, and denied: {pairs}");
+        }
     }
 
     #[test]

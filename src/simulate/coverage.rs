@@ -1,6 +1,6 @@
 //! Which statements the cases made match, and which conditions they saw both hold and fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::case::Case;
@@ -10,17 +10,26 @@ use crate::authz::{AttachedDocument, conditions_of_match};
 /// What the cases of suites made of the documents that they name or bear.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
-    documents: BTreeMap<Key, Vec<StatementSeen>>,
+    documents: BTreeMap<Key, DocumentSeen>,
+    /// The one name of each file, by the names that suites give it.
+    names: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// A document is one, however many suites name its file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    /// The file, or the suite that bears the document.
+    /// The file without links and detours, or the suite that bears the document.
     place: Arc<str>,
     kind: &'static str,
     /// Of a document that a suite bears: its hash.
     inline: Option<[u8; 32]>,
+}
+
+#[derive(Clone, Debug)]
+struct DocumentSeen {
+    /// The place as it was named first.
+    shown: Arc<str>,
+    statements: Vec<StatementSeen>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,12 +87,13 @@ impl Coverage {
     fn entry(&mut self, suite: &Arc<str>, attached: &AttachedDocument) -> &mut Vec<StatementSeen> {
         let document = &attached.document;
         let source = attached.source.as_ref();
+        let shown = source.map_or(suite, |source| &source.file);
         let key = Key {
-            place: source.map_or_else(|| Arc::clone(suite), |source| Arc::clone(&source.file)),
+            place: self.one_name(shown),
             kind: kind_name(document.kind()),
             inline: source.is_none().then(|| document.hash()),
         };
-        self.documents.entry(key).or_insert_with(|| {
+        let seen = self.documents.entry(key).or_insert_with(|| {
             let statement = |statement: &crate::iam::Statement| StatementSeen {
                 sid: statement.sid.clone(),
                 line: statement.line,
@@ -99,18 +109,30 @@ impl Coverage {
                     })
                     .collect(),
             };
-            document.document().statements.iter().map(statement).collect()
-        })
+            let statements = document.document().statements.iter().map(statement).collect();
+            DocumentSeen { shown: Arc::clone(shown), statements }
+        });
+        &mut seen.statements
+    }
+
+    fn one_name(&mut self, shown: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.names.get(shown) {
+            return Arc::clone(known);
+        }
+        let canonical = std::fs::canonicalize(&**shown);
+        let name = canonical.map_or_else(|_| Arc::clone(shown), |path| path.to_string_lossy().into());
+        self.names.insert(Arc::clone(shown), Arc::clone(&name));
+        name
     }
 
     /// Adds what another suite's cases have shown.
     pub(super) fn merge(&mut self, other: Self) {
-        for (key, statements) in other.documents {
+        for (key, document) in other.documents {
             let Some(known) = self.documents.get_mut(&key) else {
-                self.documents.insert(key, statements);
+                self.documents.insert(key, document);
                 continue;
             };
-            for (known, other) in known.iter_mut().zip(statements) {
+            for (known, other) in known.statements.iter_mut().zip(document.statements) {
                 known.matched |= other.matched;
                 for (known, other) in known.conditions.iter_mut().zip(other.conditions) {
                     known.held |= other.held;
@@ -123,17 +145,18 @@ impl Coverage {
     /// How many statements and conditions there are.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.documents.values().flatten().map(|statement| 1 + statement.conditions.len()).sum()
+        let statements = self.documents.values().flat_map(|document| &document.statements);
+        statements.map(|statement| 1 + statement.conditions.len()).sum()
     }
 
     /// Those that no case has shown, by file and line.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        for (key, statements) in &self.documents {
-            for (index, statement) in statements.iter().enumerate() {
+        for (key, document) in &self.documents {
+            for (index, statement) in document.statements.iter().enumerate() {
                 let gap = |line: u32, condition: Option<&ConditionSeen>, missing| Gap {
-                    file: key.place.to_string(),
+                    file: document.shown.to_string(),
                     line: key.inline.is_none().then_some(line),
                     layer: key.kind.to_owned(),
                     statement: index,

@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::fault::Problem;
 use super::members::Member;
-use crate::authz::{Grant, GrantConstraints};
+use crate::authz::{Grant, GrantConstraints, Resource};
 use crate::aws::catalogue::kms;
-use crate::aws::{AccountId, ActionName, Arn, Principal};
+use crate::aws::{ActionName, Arn, Principal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -21,9 +21,9 @@ struct Raw {
     retiring_principal: Option<String>,
     #[serde(default)]
     issuing_account: Option<String>,
+    #[serde(default)]
+    key_id: Option<String>,
     // What a grant has beside, and what a decision does not read.
-    #[serde(default, rename = "KeyId")]
-    _key_id: Option<String>,
     #[serde(default, rename = "GrantId")]
     _grant_id: Option<String>,
     #[serde(default, rename = "Name")]
@@ -43,13 +43,14 @@ struct RawConstraints {
     source_arn: Option<Arn>,
 }
 
-/// The grants on a key of that account.
-pub(super) fn read(member: &Member<'_>, account: Option<AccountId>) -> Result<Vec<Grant>, Problem> {
+/// The grants on the resource, a key: those that say that they are on another key are left out.
+pub(super) fn read(member: &Member<'_>, resource: &Resource) -> Result<Vec<Grant>, Problem> {
     let items = member.items("grants", "grants")?;
-    items.iter().enumerate().map(|(at, item)| grant(item, &format!("grants[{at}]"), account)).collect()
+    let grant = |(at, item)| grant(item, &format!("grants[{at}]"), resource).transpose();
+    items.iter().enumerate().filter_map(grant).collect()
 }
 
-fn grant(item: &Member<'_>, name: &str, account: Option<AccountId>) -> Result<Grant, Problem> {
+fn grant(item: &Member<'_>, name: &str, resource: &Resource) -> Result<Option<Grant>, Problem> {
     // A list would be taken for the members in their order.
     if !item.json.starts_with('{') {
         return Err(item.problem(format!("{name}: write an object, as `aws kms list-grants` prints it")));
@@ -72,10 +73,19 @@ fn grant(item: &Member<'_>, name: &str, account: Option<AccountId>) -> Result<Gr
             .ok()
             .or_else(|| text.parse::<Principal>().ok()?.account())
             .ok_or_else(|| item.problem(format!("{name}.IssuingAccount: `{text}` names no account")))?,
-        None => account.ok_or_else(|| item.problem(format!("{name}: grants are on a KMS key, and there is none")))?,
+        None => match resource {
+            Resource::Key { attributes, .. } => attributes.account,
+            _ => return Err(item.problem(format!("{name}: grants are on a KMS key, and there is none"))),
+        },
     };
+    if let (Some(key), Some(arn)) = (&raw.key_id, resource.arn())
+        && key != arn.as_str()
+        && Some(key.as_str()) != arn.resource().strip_prefix("key/")
+    {
+        return Ok(None);
+    }
     let constraints = raw.constraints.unwrap_or_default();
-    Ok(Grant {
+    Ok(Some(Grant {
         grantee: principal("GranteePrincipal", &raw.grantee_principal)?.into(),
         retiring: raw
             .retiring_principal
@@ -89,5 +99,5 @@ fn grant(item: &Member<'_>, name: &str, account: Option<AccountId>) -> Result<Gr
             source_arn: constraints.source_arn,
         },
         issuing_account,
-    })
+    }))
 }

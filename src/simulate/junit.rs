@@ -4,10 +4,16 @@ use std::fmt::Write as _;
 
 use super::tester::{CaseResult, SuiteResult};
 
-/// The whole report. `shortfall` is what is said where the coverage is not enough.
+/// The whole report. `unread` are the errors of suites that could not be read at all, `shortfall` is
+/// what is said where the coverage is not enough.
 #[must_use]
-pub fn junit(results: &[SuiteResult], shortfall: Option<&str>) -> String {
+pub fn junit(results: &[SuiteResult], unread: &[String], shortfall: Option<&str>) -> String {
     let mut suites: Vec<(String, usize, usize, usize, String)> = results.iter().map(suite).collect();
+    suites.extend(unread.iter().map(|error| {
+        let mut case = String::new();
+        error_xml("suites", error, &mut case);
+        ("suites".to_owned(), 1, 0, 1, case)
+    }));
     suites.extend(shortfall.map(|why| {
         let case = format!(
             "    <testcase classname=\"coverage\" name=\"coverage is enough\">\n      <failure message=\"{0}\">{0}</failure>\n    </testcase>\n",
@@ -44,16 +50,20 @@ fn suite(result: &SuiteResult) -> (String, usize, usize, usize, String) {
         case_xml(&result.file, case, &mut xml);
     }
     for fault in &result.faults {
-        let text = escaped(&fault.to_string());
-        let _ = write!(
-            xml,
-            "    <testcase classname=\"{}\" name=\"{text}\">\n      <error message=\"{text}\">{text}</error>\n    </testcase>\n",
-            escaped(&result.file)
-        );
+        error_xml(&result.file, &fault.to_string(), &mut xml);
     }
     let failures = result.cases.iter().filter(|case| !case.passed()).count();
     let errors = result.faults.len();
     (result.file.to_string(), result.cases.len() + errors, failures, errors, xml)
+}
+
+fn error_xml(class: &str, error: &str, xml: &mut String) {
+    let text = escaped(error);
+    let _ = write!(
+        xml,
+        "    <testcase classname=\"{}\" name=\"{text}\">\n      <error message=\"{text}\">{text}</error>\n    </testcase>\n",
+        escaped(class)
+    );
 }
 
 fn case_xml(file: &str, case: &CaseResult, xml: &mut String) {

@@ -25,7 +25,7 @@ pub use fault::Fault;
 pub use junit::junit;
 pub use library::{Library, ReadFile};
 pub use outcome::{Paint, printable};
-pub use tester::{CaseResult, Check, SuiteResult, Tester, coverage};
+pub use tester::{CaseResult, Check, SuiteResult, SuiteText, Tester, coverage};
 
 use case::Case;
 use outcome::Verdict;

@@ -98,7 +98,7 @@ pub(super) fn explanation(case: &Case, verdict: &Verdict) -> String {
     let Verdict { decision, explanation } = verdict;
     for by in &decision.decided_by {
         let _ = match by.statement.or(by.document) {
-            Some(_) => writeln!(text, "  decided by {by}"),
+            Some(_) => writeln!(text, "  decided by {}", printable(&by.to_string())),
             None => writeln!(text, "  decided by silence: {}", silence(case, by)),
         };
         // What makes a Deny apply stands below it.
@@ -116,7 +116,7 @@ pub(super) fn explanation(case: &Case, verdict: &Verdict) -> String {
         let _ = writeln!(text, "  message: {}", printable(message));
     }
     for miss in explanation.near_misses.iter().filter(|miss| !decision.decided_by.contains(&miss.statement)) {
-        let _ = writeln!(text, "  nearest: {}", miss.statement);
+        let _ = writeln!(text, "  nearest: {}", printable(&miss.statement.to_string()));
         for failed in &miss.failed {
             let _ = writeln!(text, "    {failed}");
         }
@@ -157,14 +157,19 @@ pub(super) fn kind_name(kind: DocumentKind) -> &'static str {
     .in_words()
 }
 
-/// Text that a terminal shows and does not obey: control characters are escaped.
+/// Text that a terminal shows and does not obey: control characters are escaped, and those that
+/// turn the direction of writing.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    let commands = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.chars().any(commands) {
         return Cow::Borrowed(text);
     }
     let escape = |character: char| {
-        if character.is_control() { character.escape_debug().to_string() } else { character.to_string() }
+        if commands(character) { character.escape_debug().to_string() } else { character.to_string() }
     };
     Cow::Owned(text.chars().map(escape).collect())
 }

@@ -9,7 +9,7 @@ use super::context::Given;
 use super::fault::{Fault, Place, Problem};
 use super::library::Library;
 use super::members::{Member, Members, NAMES};
-use super::toml_json;
+use super::toml_json::{self, NoNumber};
 use crate::authz::Outcome;
 
 /// A file of cases with what is expected of each.
@@ -81,13 +81,16 @@ impl Suite {
         let place = Place { file: &name, first_line: 1, text };
         let mut faults = Vec::new();
         let base = file.parent().unwrap_or(Path::new(""));
-        let cases = Reader { place, library, base, faults: &mut faults }.suite();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let cases = Reader { place, lines, library, base, faults: &mut faults }.suite();
         Self { cases: cases.unwrap_or_default(), faults, file: Arc::clone(&name) }
     }
 }
 
 struct Reader<'r> {
     place: Place<'r>,
+    /// Where each line begins.
+    lines: Vec<usize>,
     library: &'r Library,
     base: &'r Path,
     faults: &'r mut Vec<Fault>,
@@ -160,7 +163,7 @@ impl Reader<'_> {
             });
             cases.push(case?);
         }
-        Ok(SuiteCase { name, line: self.place.position(at).0, expect, decided_by, cases })
+        Ok(SuiteCase { name, line: self.line(at), expect, decided_by, cases })
     }
 
     /// The member of each action; none alone where the case has none of its own.
@@ -193,9 +196,9 @@ impl Reader<'_> {
     }
 
     fn json(&mut self, name: &str, value: Value<'_, '_>) -> Result<Member<'static>, Noted> {
-        let at = value.span().start;
-        toml_json::member(value.get_ref(), at)
-            .ok_or_else(|| self.note(Problem::at(at, format!("{name}: a number here is out of range"))))
+        toml_json::member(value).map_err(|NoNumber(at)| {
+            self.note(Problem::at(at, format!("{name}: JSON has no such number: write it as a string")))
+        })
     }
 
     fn text(&mut self, name: &str, value: Value<'_, '_>) -> Result<String, Noted> {
@@ -203,6 +206,11 @@ impl Reader<'_> {
             DeValue::String(text) => Ok(text.to_string()),
             _ => Err(self.note(Problem::at(value.span().start, format!("{name}: write a string")))),
         }
+    }
+
+    /// The line of a byte, from 1.
+    fn line(&self, offset: usize) -> u32 {
+        u32::try_from(self.lines.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
     }
 
     fn note(&mut self, problem: Problem) -> Noted {

@@ -2,28 +2,33 @@
 
 use std::fmt::Write as _;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::members::Member;
 
-/// The member of that value, `at` its place in the file. None for numbers that JSON does not have.
-pub(super) fn member(value: &DeValue<'_>, at: usize) -> Option<Member<'static>> {
+/// The place of a number that JSON does not have.
+pub(super) struct NoNumber(pub(super) usize);
+
+/// The member of that value.
+pub(super) fn member(value: &Spanned<DeValue<'_>>) -> Result<Member<'static>, NoNumber> {
     let mut json = String::new();
     write(value, &mut json)?;
-    Some(Member { json: json.into(), offset: at, verbatim: false })
+    Ok(Member { json: json.into(), offset: value.span().start, verbatim: false })
 }
 
-fn write(value: &DeValue<'_>, into: &mut String) -> Option<()> {
-    match value {
+fn write(value: &Spanned<DeValue<'_>>, into: &mut String) -> Result<(), NoNumber> {
+    let refused = || NoNumber(value.span().start);
+    match value.get_ref() {
         DeValue::String(text) => quote(text, into),
         DeValue::Integer(number) => {
-            let _ = write!(into, "{}", i64::from_str_radix(number.as_str(), number.radix()).ok()?);
+            let _ = write!(into, "{}", i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| refused())?);
         }
         DeValue::Float(number) => {
             let text = number.as_str();
             let unsigned = text.trim_start_matches(['+', '-']);
             if !unsigned.starts_with(|character: char| character.is_ascii_digit()) {
-                return None;
+                return Err(refused());
             }
             into.push_str(text.strip_prefix('+').unwrap_or(text));
         }
@@ -35,16 +40,16 @@ fn write(value: &DeValue<'_>, into: &mut String) -> Option<()> {
                 if at > 0 {
                     into.push(',');
                 }
-                write(item.get_ref(), into)?;
+                write(item, into)?;
             }
             into.push(']');
         }
         DeValue::Table(table) => object(table, into)?,
     }
-    Some(())
+    Ok(())
 }
 
-fn object(table: &DeTable<'_>, into: &mut String) -> Option<()> {
+fn object(table: &DeTable<'_>, into: &mut String) -> Result<(), NoNumber> {
     into.push('{');
     for (at, (name, value)) in table.iter().enumerate() {
         if at > 0 {
@@ -52,10 +57,10 @@ fn object(table: &DeTable<'_>, into: &mut String) -> Option<()> {
         }
         quote(name.get_ref(), into);
         into.push(':');
-        write(value.get_ref(), into)?;
+        write(value, into)?;
     }
     into.push('}');
-    Some(())
+    Ok(())
 }
 
 fn quote(text: &str, into: &mut String) {

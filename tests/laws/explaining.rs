@@ -30,6 +30,9 @@ pub(crate) fn disagreement(request: &AuthzRequest, applicable: &Applicable<'_>, 
         };
         found.map(std::ptr::from_ref)
     };
+    if decision.outcome == Outcome::Allow && request.action.as_str().eq_ignore_ascii_case("sts:GetCallerIdentity") {
+        return None; // whatever matches
+    }
     let effect = if decision.outcome == Outcome::ExplicitDeny { Effect::Deny } else { Effect::Allow };
     let mut denies = 0;
     for by in &decision.decided_by {
@@ -58,13 +61,14 @@ pub(crate) fn disagreement(request: &AuthzRequest, applicable: &Applicable<'_>, 
         return Some(format!("{} is near and nothing of it failed", miss.statement));
     }
     let silent = decision.decided_by.first().filter(|_| decision.outcome == Outcome::ImplicitDeny)?;
-    let is_own = matches!(silent.layer, Layer::IdentityPolicy | Layer::PermissionsBoundary | Layer::SessionPolicy);
-    let own: Vec<*const AttachedDocument> = (0..)
-        .map_while(|at| {
-            if at > 0 && silent.layer == Layer::PermissionsBoundary { None } else { document(silent.layer, None, at) }
-        })
-        .collect();
-    matched.iter().find(|(place, _, effect)| is_own && *effect == Effect::Allow && own.contains(place)).map(
+    let own: Vec<*const AttachedDocument> = match silent.layer {
+        Layer::PermissionsBoundary => document(silent.layer, None, 0).into_iter().collect(),
+        Layer::IdentityPolicy | Layer::SessionPolicy => {
+            (0..).map_while(|at| document(silent.layer, None, at)).collect()
+        }
+        _ => Vec::new(),
+    };
+    matched.iter().find(|(place, _, effect)| *effect == Effect::Allow && own.contains(place)).map(
         |(_, statement, _)| format!("the silent {} has an Allow that matches: {statement}", silent.layer.in_words()),
     )
 }

@@ -118,3 +118,38 @@ fn an_organisation_that_cannot_be_read_does_not_start() {
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("organization.toml:3:30: account[0].service_control_policies[0][0]: "), "{said}");
 }
+
+#[test]
+fn members_bear_the_organisations_keys() {
+    let statement = |sid: &str, action: &str, operator: &str, key: &str, value: &str| {
+        json!({"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*",
+            "Condition": {operator: {key: value}}})
+    };
+    let key_policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"},
+        statement("Outside", "kms:*", "StringNotEquals", "aws:PrincipalOrgID", "o-a1b2c3d4e5"),
+        statement("OtherOwner", "kms:*", "StringNotEquals", "aws:ResourceOrgID", "o-a1b2c3d4e5"),
+        statement("Production", "kms:DescribeKey", "ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-*/ou-ab12-11111111/*"),
+        statement("Owned", "kms:EnableKey", "ForAnyValue:StringLike", "aws:ResourceOrgPaths", "o-*/ou-ab12-11111111/*"),
+    ]});
+    let organization = |id: &str, path: &str| format!("{id}\n[[account]]\nid = \"111122223333\"\n{path}\n");
+    let server = Setup::new()
+        .config("[iam]\norganization = \"organization.toml\"\n")
+        .file(
+            "organization.toml",
+            &organization("id = \"o-a1b2c3d4e5\"", "path = \"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/\""),
+        )
+        .start();
+    let body = json!({"Policy": key_policy.to_string(), "BypassPolicyLockoutSafetyCheck": true}).to_string();
+    let key = server.call("CreateKey", &body).json()["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
+    let body = json!({"KeyId": key}).to_string();
+    let allowed =
+        || ["GetKeyPolicy", "DescribeKey", "EnableKey"].map(|operation| server.call(operation, &body).status == 200);
+    assert_eq!(allowed(), [true, false, false], "the path denies");
+    server.write("organization.toml", &organization("id = \"o-a1b2c3d4e5\"", "path = \"o-a1b2c3d4e5/r-ab12/\""));
+    reload(&server, "keystile_reloads_total ");
+    assert_eq!(allowed(), [true, true, true], "another path, at the next request");
+    server.write("organization.toml", &organization("", ""));
+    reload(&server, "keystile_reloads_total ");
+    assert_eq!(allowed(), [false, false, false], "of no organisation");
+}

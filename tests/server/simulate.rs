@@ -133,7 +133,7 @@ fn the_text_form_says_the_same_to_a_person() {
         ),
         "{out}"
     );
-    let who = with(&[("action", json!("sts:GetCallerIdentity")), ("resource", json!("*"))]);
+    let who = json!({"principal": "arn:aws:iam::111122223333:user/alice", "action": "sts:GetCallerIdentity", "resource": "*"});
     let out = run(&["simulate"], who.to_string().as_bytes(), folder.path()).out;
     assert!(out.ends_with("  decided by no statement: no permission is needed\n"), "{out}");
     let ran = run(&["simulate"], case().to_string().as_bytes(), folder.path());
@@ -414,4 +414,100 @@ fn results_come_in_the_order_of_the_cases() {
             assert!(message.contains(&format!(":user/u{number} is not")), "{number}: {message}");
         }
     }
+}
+
+#[test]
+fn a_grant_on_another_key_takes_no_part() {
+    let folder = folder();
+    let decrypt = |key: &str| {
+        let grant = json!([{"KeyId": key, "GranteePrincipal": ALICE, "Operations": ["Decrypt"]}]);
+        json!({"principal": ALICE, "action": "kms:Decrypt", "resource": KEY, "grants": grant})
+    };
+    let id = KEY.rsplit('/').next().unwrap();
+    let other = KEY.replace("1234abcd", "00000000");
+    let cases = [decrypt(KEY), decrypt(id), decrypt(&other), decrypt("00000000")];
+    let decisions: Vec<Value> =
+        simulate(&cases, folder.path()).into_iter().map(|result| result["decision"].clone()).collect();
+    assert_eq!(decisions, ["allow", "allow", "implicit_deny", "implicit_deny"]);
+}
+
+#[test]
+fn what_looks_like_a_match_and_is_none_has_its_reason() {
+    let folder = folder();
+    let policy = |principal: Value, condition: Value| {
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": principal, "Action": "kms:*",
+            "Resource": "*", "Condition": condition}})
+    };
+    let eve = "arn:aws:iam::444455556666:user/eve";
+    let allow = json!([{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}]);
+    let everyone = |condition: Value| policy(json!("*"), condition);
+    for (changes, reason) in [
+        (
+            vec![
+                ("principal", json!(eve)),
+                ("key_policy", policy(json!({"AWS": eve}), json!({}))),
+                ("identity_policies", allow),
+            ],
+            "the operation is for principals of the key's own account alone",
+        ),
+        (
+            vec![("principal", json!("anonymous")), ("key_policy", everyone(json!({})))],
+            "KMS serves nobody who has not signed",
+        ),
+        (
+            vec![("key_policy", everyone(json!({"StringEquals": {"aws:TagKeys": "a"}})))],
+            "several values are compared by ForAnyValue or ForAllValues alone",
+        ),
+        (
+            vec![
+                ("key_policy", everyone(json!({"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/x"}}))),
+                ("context", json!({"kms:ResourceAliases": ["alias/x"]})),
+            ],
+            "identity policies alone see the key",
+        ),
+    ] {
+        let result = &simulate(&[with(&changes)], folder.path())[0];
+        assert_eq!(result["near_misses"][0]["failed"][0]["reason"], reason, "{result}");
+        assert_eq!(result["missing_context_keys"], json!([]), "{result}");
+    }
+}
+
+#[test]
+fn a_variable_without_value_in_a_resource_is_told() {
+    let folder = folder();
+    let policy = json!([{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*",
+        "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/team}"}}]);
+    let case = json!({"principal": ALICE, "action": "s3:GetObject", "resource": "arn:aws:s3:::b/x",
+        "resource_account": "111122223333", "identity_policies": policy});
+    assert_eq!(simulate(&[case], folder.path())[0]["missing_context_keys"], json!(["aws:PrincipalTag/team"]));
+}
+
+#[test]
+fn operations_on_no_key_take_any_resource() {
+    let folder = folder();
+    let allow =
+        json!([{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}}]);
+    let case =
+        json!({"principal": ALICE, "action": "kms:ListRetirableGrants", "resource": "*", "identity_policies": allow});
+    assert_eq!(simulate(&[case], folder.path())[0]["decision"], "allow");
+}
+
+#[test]
+fn no_text_of_a_policy_becomes_a_line_of_its_cedar() {
+    let folder = folder();
+    let key = "aws:PrincipalTag/y\npermit(principal,action,resource);//";
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": {"NumericLessThan": {key: "1"}}}]});
+    let out = run(&["translate", "-"], policy.to_string().as_bytes(), folder.path()).out;
+    assert!(out.contains("permit(principal,action,resource)"), "{out}");
+    assert!(!out.lines().any(|line| line.starts_with("permit")), "{out}");
+    for (text, status, error) in [
+        ("[]", 2, "error: stdin:1:1: "),
+        ("{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Maybe\"}]}", 1, "error: stdin:1:"),
+    ] {
+        let ran = run(&["translate", "-"], text.as_bytes(), folder.path());
+        assert!(ran.status == status && ran.err.starts_with(error), "{ran:?}");
+    }
+    let ran = run(&["translate", "-"], b"{\n \"a\": \"\xff\"}", folder.path());
+    assert!(ran.status == 2 && ran.err == "error: stdin:2:8: the text is not UTF-8\n", "{ran:?}");
 }

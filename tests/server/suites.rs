@@ -245,7 +245,11 @@ fn a_suite_that_cannot_be_read_names_file_and_line() {
         (case("x", "expect = \"deny\""), 2, "action is missing"),
         (case("x", "action = \"kms:Decrypt\"\nexpect = \"deny\"\nkey_policy = \"absent.json\""), 8, "absent.json"),
         (case("x", "action = \"kms:Decrypt\"\nexpect = \"deny\"\nkey_policy = \"torn.json\""), 8, "torn.json:2:1"),
-        (case("x", "action = \"kms:Decrypt\"\nexpect = \"deny\"\ncontext = {\"a:b\" = inf}"), 8, "out of range"),
+        (
+            case("x", "action = \"kms:Decrypt\"\nexpect = \"deny\"\ncontext = {\"a:b\" = inf}"),
+            8,
+            "JSON has no such number",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("policies")).unwrap();
@@ -278,4 +282,25 @@ fn suites_are_searched_for_and_none_at_all_is_no_success() {
     assert_eq!(run(&["test", "absent"], b"", empty.path()).status, 2);
     assert_eq!(run(&["test"], b"", empty.path()).status, 2);
     assert!(run(&["test", "--help"], b"", empty.path()).out.contains("Example:"));
+}
+
+#[test]
+fn a_suite_that_is_no_text_hides_no_other() {
+    let folder = suite("");
+    std::fs::write(folder.path().join("policies/a.test.toml"), b"key_policy = \"\xff\"\n").unwrap();
+    let ran = test(folder.path(), &["--format", "junit"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("policies/a.test.toml:1:15: the text is not UTF-8"), "{ran:?}");
+    assert!(ran.out.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{ran:?}");
+    well_formed(&ran.out);
+}
+
+#[test]
+fn a_file_is_one_whatever_it_is_called() {
+    let folder = suite("");
+    std::os::unix::fs::symlink("rotation.json", folder.path().join("policies/link.json")).unwrap();
+    let other = format!("{}{}", SUITE.replace("rotation.json", "link.json"), "");
+    write(folder.path(), "other.test.toml", &other);
+    let ran = test(folder.path(), &["policies/../policies/rotation.test.toml", "--coverage"]);
+    assert!(ran.out.contains("2 suites, 2 cases") && ran.out.contains(" of 4 statements"), "{ran:?}");
 }

@@ -5,7 +5,7 @@ use crate::aws::KeyType;
 
 /// The keys of every service (IAM User Guide, "AWS global condition context keys"); `*` stands
 /// for any text. The package has only those that services list themselves.
-pub(super) const GLOBAL_KEYS: [ConditionKeyEntry; 51] = {
+pub(super) const GLOBAL_KEYS: [ConditionKeyEntry; 52] = {
     use KeyType::{Arn, Bool, Date, Ip, Numeric, String};
     [
         one("aws:AssumedRoot", Bool),
@@ -45,6 +45,8 @@ pub(super) const GLOBAL_KEYS: [ConditionKeyEntry; 51] = {
         one("aws:SourceIp", Ip),
         one("aws:SourceOrgID", String),
         several("aws:SourceOrgPaths", String),
+        // Of older services' policies: Amazon SNS Developer Guide, "Example cases".
+        one("aws:SourceOwner", String),
         one("aws:SourceVpc", String),
         one("aws:SourceVpcArn", Arn),
         one("aws:SourceVpce", String),
@@ -111,6 +113,10 @@ pub(super) const SUPPORTED: [Supported; 2] = [
         by: By::Action("SynchronizeMultiRegionKey"),
     },
 ];
+
+/// Keys with several values that the data give one, in lower case (Amazon Cognito Developer Guide,
+/// "Role trust and permissions").
+pub(super) const MULTIVALUED: [&str; 1] = ["cognito-identity.amazonaws.com:amr"];
 
 /// Keys of one service that are in the context of calls to others, in lower case (IAM User Guide,
 /// "AWS global condition context keys", "Cross-service condition keys").

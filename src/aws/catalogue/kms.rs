@@ -29,8 +29,9 @@ const ACROSS_ACCOUNTS: [&str; 20] = [
 ];
 
 /// What is done on no key, so that no key policy takes part (AWS service authorization reference,
-/// "Actions defined by AWS Key Management Service": the actions without a resource type).
-const ON_NO_KEY: [&str; 10] = [
+/// "Actions defined by AWS Key Management Service": the actions without a resource type), and
+/// ListRetirableGrants, which asks for no key ("AWS KMS permissions": IAM policy, `*`).
+const ON_NO_KEY: [&str; 11] = [
     "ConnectCustomKeyStore",
     "CreateCustomKeyStore",
     "CreateKey",
@@ -40,6 +41,7 @@ const ON_NO_KEY: [&str; 10] = [
     "GenerateRandom",
     "ListAliases",
     "ListKeys",
+    "ListRetirableGrants",
     "UpdateCustomKeyStore",
 ];
 

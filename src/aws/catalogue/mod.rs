@@ -72,7 +72,8 @@ pub fn global_keys() -> &'static [ConditionKeyEntry] {
 /// What the catalogue says of the key of that lower-case name; none where it does not know it.
 #[must_use]
 pub fn condition_key(name: &str) -> Option<KeyInfo> {
-    entry(name).map(|entry| entry.info)
+    let multivalued = |info: KeyInfo| info.multivalued || global::MULTIVALUED.contains(&name);
+    entry(name).map(|entry| KeyInfo { multivalued: multivalued(entry.info), ..entry.info })
 }
 
 /// The name of a key in AWS's spelling; an open suffix (a tag key, an encryption context key)

@@ -89,7 +89,7 @@ impl Checker {
         match read_secret(path, "read it") {
             Ok(text) => Some(text),
             Err(error) => {
-                self.unreadable(path, None, error.message);
+                self.unreadable(path, error.place, error.message);
                 None
             }
         }

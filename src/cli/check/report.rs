@@ -1,5 +1,6 @@
 //! Findings as text, JSON and SARIF.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::checker::{Finding, Outcome};
 use super::rules::FILE_RULES;
 use crate::iam::lint::{Level, POLICY_RULES, Rule};
+use crate::simulate::printable;
 
 /// For people: three lines a finding, and a summary.
 pub(super) fn text(outcome: &Outcome) -> String {
@@ -16,6 +18,7 @@ pub(super) fn text(outcome: &Outcome) -> String {
     for finding in &outcome.findings {
         let place = finding.place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
         let Finding { file, rule, what, mend, .. } = finding;
+        let (file, what, mend) = (printable(file), shortened(what), shortened(mend));
         let _ = writeln!(
             text,
             "{file}{place}: {}: {}: {what}\n    why:  {}\n    mend: {mend} ({})",
@@ -32,6 +35,16 @@ pub(super) fn text(outcome: &Outcome) -> String {
         plural(outcome.files, "file")
     );
     text
+}
+
+/// Most characters of a text that a policy may have made long.
+const MAX_SHOWN: usize = 600;
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SHOWN) {
+        None => printable(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", printable(&text[..end]))),
+    }
 }
 
 /// One object, in one line.

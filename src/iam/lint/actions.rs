@@ -54,7 +54,7 @@ fn one(pattern: &ActionPattern, spot: Spot<'_>, findings: &mut Findings<'_>) {
     let names = || known.actions().iter().map(|action| action.name);
     if let Some(name) = pattern.name.as_literal() {
         let what = format!("`{text}`: {service} has no such action");
-        match nearest(name, names()).or_else(|| the_one_with(name, known)) {
+        match the_one_with(name, known).or_else(|| nearest(name, names())) {
             Some(meant) => {
                 findings.add_with(
                     &rule::UNKNOWN_ACTION,

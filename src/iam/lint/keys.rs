@@ -18,22 +18,48 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
 
 fn lock_out(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     let statements = || policy.document.statements.iter().enumerate().filter(|(_, s)| is_about_put_key_policy(s));
-    let lets_in = |statement: &Statement| {
-        statement.effect == Effect::Allow
-            && matches!(&statement.principal, Some(PrincipalElement::Principal(who)) if who.iter().any(may_call))
-    };
-    if !statements().any(|(_, statement)| lets_in(statement)) {
+    let let_in: Vec<&PrincipalPattern> = statements()
+        .filter(|(_, statement)| statement.effect == Effect::Allow)
+        .filter_map(|(_, statement)| match &statement.principal {
+            Some(PrincipalElement::Principal(who)) => Some(who.iter().filter(|who| may_call(who))),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    if let_in.is_empty() {
         let what = "no statement allows kms:PutKeyPolicy to anyone".to_owned();
         findings.add(&rule::LOCK_OUT, Spot::Document, what);
     }
     let keeps_out = |statement: &Statement| {
         statement.effect == Effect::Deny
             && statement.conditions.is_empty()
-            && matches!(&statement.principal, Some(PrincipalElement::Principal(who)) if who.contains(&PrincipalPattern::Anyone))
+            && (denies(statement, &PrincipalPattern::Anyone)
+                || (!let_in.is_empty() && let_in.iter().all(|who| denies(statement, who))))
     };
     for (at, _) in statements().filter(|(_, statement)| keeps_out(statement)) {
-        let what = "the statement denies kms:PutKeyPolicy to everyone".to_owned();
+        let what = "the statement denies kms:PutKeyPolicy to everyone who is allowed it".to_owned();
         findings.add_with(&rule::LOCK_OUT, Spot::Statement(at), what, "leave kms:PutKeyPolicy out of it".to_owned());
+    }
+}
+
+/// Whether a Deny is for that principal with all whom it stands for.
+fn denies(statement: &Statement, who: &PrincipalPattern) -> bool {
+    let is_everyone = *who == PrincipalPattern::Anyone;
+    match &statement.principal {
+        Some(PrincipalElement::Principal(denied)) => denied.iter().any(|denied| match denied {
+            PrincipalPattern::Anyone => true,
+            PrincipalPattern::Account(denied) => account(who).is_some_and(|account| account == denied.as_str()),
+            denied => denied == who,
+        }),
+        // Whoever is listed is exempt, and no account but those of the listed has anyone listed.
+        Some(PrincipalElement::NotPrincipal(exempt)) => {
+            let exempts = |exempt: &PrincipalPattern| {
+                *exempt == PrincipalPattern::Anyone
+                    || account(exempt).is_some_and(|exempt| is_everyone || account(who) == Some(exempt))
+            };
+            !exempt.iter().any(exempts)
+        }
+        None => false,
     }
 }
 

@@ -54,6 +54,7 @@ const PINNING_KEYS: [&str; 20] = [
     "aws:sourceip",
     "aws:sourceorgid",
     "aws:sourceorgpaths",
+    "aws:sourceowner",
     "aws:sourcevpc",
     "aws:sourcevpcarn",
     "aws:sourcevpce",
@@ -61,7 +62,6 @@ const PINNING_KEYS: [&str; 20] = [
     "aws:vpceaccount",
     "aws:vpceorgid",
     "aws:vpceorgpaths",
-    "aws:vpcsourceip",
     "kms:calleraccount",
     "s3:dataaccesspointaccount",
     "s3:dataaccesspointarn",
@@ -74,20 +74,31 @@ fn pins(condition: &Condition) -> bool {
         && operator.base.negates().is_none()
         && !operator.if_exists
         && operator.quantifier != Some(Quantifier::ForAllValues);
-    demands && PINNING_KEYS.contains(&condition.key.as_str()) && condition.values.iter().all(|value| is_narrow(value))
+    let key = condition.key.as_str();
+    demands && PINNING_KEYS.contains(&key) && condition.values.iter().all(|value| is_narrow(key, value))
 }
 
-/// Whether the value is not the whole world.
-fn is_narrow(value: &str) -> bool {
+/// Whether the value, with its wildcards, is one account's, organisation's, network's or source's.
+fn is_narrow(key: &str, value: &str) -> bool {
     if let Some(network) = Network::parse(value) {
-        return network.net().prefix_len() > 0;
+        // Amazon S3 User Guide, "The meaning of public": what is broader is public.
+        let least = if network.net().network().is_ipv4() { 8 } else { 32 };
+        return network.net().prefix_len() >= least;
     }
-    let says = |text: &str| text.chars().any(|character| !matches!(character, '*' | '?'));
-    match arn_components(value) {
+    // A variable may be the caller's own.
+    if value.contains("${") {
+        return false;
+    }
+    let fixed = value.split(['*', '?']).next().unwrap_or_default();
+    let is_fixed = |text: &str| !text.contains(['*', '?']);
+    match (key, arn_components(value)) {
         // A bucket's ARN has no account, and its name is one bucket's.
-        Some([.., "", resource]) => says(resource),
-        Some([.., account, _]) => says(account),
-        None => says(value),
+        (_, Some([.., "", resource])) => !resource.starts_with(['*', '?']),
+        (_, Some([.., account, _])) => is_fixed(account),
+        // The caller chooses what is behind the colon, the name of its session.
+        ("aws:userid", None) => fixed.contains(':') || is_fixed(value),
+        (key, None) if key.ends_with("orgpaths") => fixed.contains('/') || is_fixed(value),
+        (_, None) => is_fixed(value),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
         }
         for (key, conditions) in by_key.into_iter().filter(|(_, conditions)| conditions.len() > 1) {
             let may_be_several = catalogue::condition_key(key.as_str()).is_some_and(|info| info.multivalued);
-            if may_be_several || can_hold(&conditions, policy.document.version) {
+            if may_be_several || compare_several_types(&conditions) || can_hold(&conditions, policy.document.version) {
                 continue;
             }
             let operators: Vec<String> =
@@ -36,6 +36,15 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
             findings.add(&rule::NEVER_MATCHES, Spot::Condition(at, *last), what);
         }
     }
+}
+
+/// Whether the operators compare values of several types: a text may be a number and a date, and
+/// what satisfies both is not among the candidates.
+fn compare_several_types(conditions: &[(usize, &Condition)]) -> bool {
+    const TYPES: [&str; 7] = ["String", "Numeric", "Date", "Bool", "Binary", "IpAddress", "Arn"];
+    let compared =
+        |of_type: &str| conditions.iter().any(|(_, condition)| condition.operator.base.as_str().contains(of_type));
+    TYPES.iter().filter(|of_type| compared(of_type)).count() > 1
 }
 
 /// Whether some value of the key, or its absence, satisfies all: true also where that can't be told.
@@ -63,7 +72,7 @@ fn can_hold(conditions: &[(usize, &Condition)], version: Version) -> bool {
 }
 
 /// Values that no policy has in mind, of every type.
-const CANDIDATES: [&str; 8] = [
+const CANDIDATES: [&str; 9] = [
     "",
     "true",
     "false",
@@ -72,6 +81,7 @@ const CANDIDATES: [&str; 8] = [
     "198.51.100.77",
     "2001:db8::77",
     "arn:aws:iam::999999999999:role/no-role-of-any-policy",
+    "arn:none:none:none:999999999999:none",
 ];
 
 /// Values at and around a policy's value, in the types that it may be of.

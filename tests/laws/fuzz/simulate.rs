@@ -126,12 +126,12 @@ expect = "deny"
         "identity_policies = ",
         "= 1979-05-27",
     ]);
-    let tester = Tester::new(library());
+    let tester = Tester::new(library()).measuring_coverage(true);
     fuzz("suite", corpus, &dictionary, |input| {
         let Some(text) = text(input) else { return String::new() };
         let results = tester.run(&[(PathBuf::from("fuzzed.test.toml"), text.to_owned())], 1);
         assert_eq!(results.len(), 1);
-        let _ = junit(&results, None);
+        let _ = junit(&results, &[], None);
         let _ = keystile::simulate::coverage(&results).percent();
         let faults: Vec<String> = results[0].faults.iter().map(ToString::to_string).collect();
         format!(
