@@ -316,6 +316,15 @@ def any_scheme_is_an_arn(case, _):
     return case if changed else None
 
 
+def five_parts_are_an_arn(case, _):
+    """`arn:aws:iam::111122223333` is an ARN, unlike every other."""
+    case, changed = copy.deepcopy(case), False
+    for key, value in case["context"].items():
+        if isinstance(value, str) and value.startswith("arn:") and value.count(":") == 4:
+            case["context"][key], changed = value + ":none", True
+    return case if changed else None
+
+
 def only_true_and_false_are_booleans(case, _):
     def change(operator, key, values, context):
         if base(operator) == "Bool":
@@ -389,6 +398,7 @@ RULES = [
     Rule("numbers", imitate=numbers_by_prefix),
     Rule("unreadable-value", imitate=unreadable_values_fail_negations),
     Rule("arn-scheme", imitate=any_scheme_is_an_arn),
+    Rule("arn-parts", imitate=five_parts_are_an_arn),
     Rule("booleans", imitate=only_true_and_false_are_booleans),
     Rule("empty-value", imitate=empty_values_do_not_resolve),
     Rule("multivalued-default", imitate=defaults_of_multivalued_keys),

@@ -131,6 +131,22 @@ fn what_serve_refuses_is_an_error_with_its_place() {
 }
 
 #[test]
+fn policies_that_a_faulty_organization_names_are_what_they_are_named_for() {
+    let rcp = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+    let organization = "[[account]]\nid = \"1\"\nresource_control_policies = [[\"rcp.json\"]]\n";
+    let root = files(&[("organization.toml", organization), ("rcp.json", rcp)]);
+    let expected = vec![("organization.toml".to_owned(), "organization".to_owned(), 2)];
+    assert_eq!(found(root.path(), &[]), (Some(1), expected));
+}
+
+#[test]
+fn text_that_is_no_text_has_its_place() {
+    let root = files(&[]);
+    std::fs::write(root.path().join("p.json"), b"{\n \"Statement\": \"\xff\"}").unwrap();
+    assert_eq!(found(root.path(), &[]), (Some(2), vec![("p.json".to_owned(), "unreadable".to_owned(), 2)]));
+}
+
+#[test]
 fn credentials_that_are_put_there_later_are_a_warning() {
     let root = files(&[("keystile.toml", "[iam]\ncredentials = [\"iam/keys.toml\"]\n")]);
     let expected = vec![("keystile.toml".to_owned(), "missing-credentials".to_owned(), 2)];

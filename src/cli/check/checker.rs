@@ -162,7 +162,10 @@ impl Checker {
         }
         let entries = match parse_organization(&shown(path), text) {
             Ok(entries) => entries,
-            Err(error) => return self.refused(&rules::ORGANIZATION, path, &error.into()),
+            Err(error) => {
+                self.named_in_spite(path, text);
+                return self.refused(&rules::ORGANIZATION, path, &error.into());
+            }
         };
         for entry in &entries {
             for (levels, kind) in [
@@ -171,6 +174,34 @@ impl Checker {
             ] {
                 for policy in levels.iter().flatten() {
                     self.named(path, &policy.path, policy.place, kind);
+                }
+            }
+        }
+    }
+
+    /// The policies that an organization file with a fault names, so that they are not taken for
+    /// others.
+    fn named_in_spite(&mut self, path: &Path, text: &str) {
+        fn paths(value: &toml::Value, into: &mut Vec<PathBuf>) {
+            match value {
+                toml::Value::String(path) => into.push(path.into()),
+                toml::Value::Array(items) => items.iter().for_each(|item| paths(item, into)),
+                _ => {}
+            }
+        }
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let accounts = table.get("account").and_then(toml::Value::as_array);
+        for account in accounts.into_iter().flatten() {
+            for (member, kind) in [
+                ("service_control_policies", DocumentKind::ServiceControlPolicy),
+                ("resource_control_policies", DocumentKind::ResourceControlPolicy),
+            ] {
+                let mut named = Vec::new();
+                account.get(member).into_iter().for_each(|levels| paths(levels, &mut named));
+                for file in named.iter().map(|file| path.parent().unwrap_or(Path::new("")).join(file)) {
+                    if let Ok(text) = read_secret(&file, "read the policy") {
+                        self.policy(&file, &text, kind);
+                    }
                 }
             }
         }

@@ -16,6 +16,12 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
         };
         for (entry, pattern) in patterns.iter().enumerate() {
             let spot = Spot::Entry(at, member, entry);
+            if policy.kind == DocumentKind::KeyPolicy && is_on_no_key(pattern) {
+                let what = format!("`{}`: a key policy is asked for what is done on a key alone", pattern.text);
+                let mend = "remove it here, and allow it in an identity policy".to_owned();
+                findings.add_with(&rule::ACTION_MATCHES_NOTHING, spot, what, mend);
+                continue;
+            }
             one(pattern, spot, findings);
             if policy.kind == DocumentKind::ResourceControlPolicy {
                 covered_by_rcps(pattern, spot, findings);
@@ -29,6 +35,13 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
             }
         }
     }
+}
+
+/// Whether no action that it matches is done on a KMS key.
+fn is_on_no_key(pattern: &ActionPattern) -> bool {
+    let of_other_service = pattern.service.as_literal().is_some_and(|service| !service.eq_ignore_ascii_case("kms"));
+    let name = pattern.name.as_literal().and_then(|name| format!("kms:{name}").parse().ok());
+    of_other_service || name.is_some_and(|action| catalogue::kms::is_on_no_key(&action))
 }
 
 fn one(pattern: &ActionPattern, spot: Spot<'_>, findings: &mut Findings<'_>) {

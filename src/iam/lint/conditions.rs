@@ -104,7 +104,9 @@ fn supported(
 fn operator_fits(condition: &Condition, info: KeyInfo, spot: Spot<'_>, findings: &mut Findings<'_>) {
     let operator = condition.operator.base.as_str();
     let is = |family: &str| operator.contains(family);
-    let all_arns = || condition.values.iter().all(|value| value.starts_with("arn:") || value.starts_with("${"));
+    let is_name = || ["account", "userid", "username", "orgid"].iter().any(|end| condition.key.as_str().ends_with(end));
+    let all_arns =
+        || !is_name() && condition.values.iter().all(|value| value.starts_with("arn:") || value.starts_with("${"));
     let (fits, write) = match info.key_type {
         KeyType::String => (is("String") || is("Binary") || (is("Arn") && all_arns()), "StringEquals or StringLike"),
         KeyType::Arn => (is("Arn") || is("String"), "ArnEquals or ArnLike"),

@@ -89,9 +89,15 @@ fn may_call(principal: &PrincipalPattern) -> bool {
     )
 }
 
-/// A policy does not say whose key it is on: the first account of all is taken for the owner.
+/// A policy does not say whose key it is on: the first account that is allowed something is taken for
+/// the owner.
 fn foreign_administrators(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     let mut administrators = Vec::new();
+    let mut allows = policy.document.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+    let owner = allows.find_map(|statement| match &statement.principal {
+        Some(PrincipalElement::Principal(who)) => who.iter().find_map(account),
+        _ => None,
+    });
     for (at, statement) in policy.document.statements.iter().enumerate() {
         let (Effect::Allow, Some(ActionElement::Action(actions)), Some(PrincipalElement::Principal(who))) =
             (statement.effect, &statement.action, &statement.principal)
@@ -107,9 +113,10 @@ fn foreign_administrators(policy: &Policy<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
-    let Some((owner, _)) = administrators.first().cloned() else { return };
+    let Some(owner) = owner else { return };
     for (other, spot) in administrators.into_iter().filter(|(account, _)| *account != owner) {
-        let what = format!("everything is allowed to account {other} as to {owner}");
+        let what =
+            format!("everything is allowed to account {other}, and the key is of {owner} by its first statement");
         findings.add(&rule::FOREIGN_ADMINISTRATOR, spot, what);
     }
 }

@@ -8,9 +8,17 @@ pub(super) fn arns_meet(entry: &ResourcePattern, template: &str) -> bool {
     let ResourcePattern::Arn { segments, .. } = entry else { return true };
     let template: Vec<&str> = template.splitn(6, ':').skip(1).collect();
     let same_service = || segments[1].as_literal().is_none_or(|service| service == template[1]);
+    // No bucket's name has a slash: what has one is an object.
+    let is_object = || {
+        let has_slash = |part: &Part| matches!(part, Part::Literal(text) if text.contains('/'));
+        template[1] == "s3"
+            && template.last() == Some(&"*")
+            && segments.last().is_some_and(|name| name.parts.iter().any(has_slash))
+    };
     template.len() == segments.len()
         && same_service()
-        && segments.iter().zip(template).all(|(segment, template)| {
+        && !is_object()
+        && segments.iter().zip(&template).all(|(segment, template)| {
             Pattern::with_wildcards(template, Version::V2008).is_ok_and(|template| meet(segment, &template))
         })
 }
@@ -119,6 +127,8 @@ mod tests {
             ("*", "arn:*:s3:::*", true),
             ("arn:aws:s3:::bucket/*", "arn:*:s3:::*/*", true),
             ("arn:aws:s3:::bucket", "arn:*:s3:::*/*", false),
+            ("arn:aws:s3:::bucket/*", "arn:*:s3:::*", false),
+            ("arn:aws:s3:::bucket*", "arn:*:s3:::*", true),
             ("arn:aws:s3:::${aws:username}", "arn:*:s3:::*/*", true),
             ("arn:aws:kms:*:*:alias/a", "arn:*:kms:*:*:key/*", false),
             ("arn:aws:kms:*:*:*", "arn:*:kms:*:*:key/*", true),

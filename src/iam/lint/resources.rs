@@ -13,12 +13,31 @@ pub(super) fn check(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     for (at, statement) in policy.document.statements.iter().enumerate() {
         let Some(element) = &statement.resource else { continue };
         let (ResourceElement::Resource(entries) | ResourceElement::NotResource(entries)) = element;
+        partitions(at, element, findings);
         if policy.kind == DocumentKind::KeyPolicy {
             of_a_key(at, element, findings);
         } else if matches!(element, ResourceElement::Resource(_))
             && let Some(actions) = &policy.scopes[at].entries
         {
             fit(at, entries, actions, findings);
+        }
+    }
+}
+
+/// The partitions that AWS has and has announced.
+const PARTITIONS: [&str; 8] =
+    ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
+
+fn partitions(at: usize, element: &ResourceElement, findings: &mut Findings<'_>) {
+    let (member, entries) = match element {
+        ResourceElement::Resource(entries) => ("Resource", entries),
+        ResourceElement::NotResource(entries) => ("NotResource", entries),
+    };
+    for (entry, pattern) in entries.iter().enumerate() {
+        let ResourcePattern::Arn { text, segments } = pattern else { continue };
+        if let Some(partition) = segments[0].as_literal().filter(|name| !PARTITIONS.contains(name)) {
+            let what = format!("`{text}`: there is no partition `{partition}`");
+            findings.add(&rule::UNKNOWN_PARTITION, Spot::Entry(at, member, entry), what);
         }
     }
 }

@@ -280,7 +280,7 @@ rules! {
     }
     /// Service Authorization Reference, "Actions, resources, and condition keys for AWS services".
     ACTION_MATCHES_NOTHING = Warning "action-matches-nothing" {
-        "an action pattern that matches no action of its service",
+        "an action pattern that matches no action of its service, or in a key policy none that is done on a key",
         "No request is made for what it matches.",
         "correct the pattern",
         "service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html"
@@ -388,6 +388,13 @@ rules! {
         "All conditions of a statement must hold at once: this one never applies.",
         "put the alternatives into one list of values, or into two statements",
         "IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html"
+    }
+    /// IAM User Guide, "Amazon Resource Names (ARNs)": partitions.
+    UNKNOWN_PARTITION = Warning "unknown-partition" {
+        "an ARN of a partition that AWS does not have",
+        "No resource has such an ARN; IAM refuses a policy with it.",
+        "write `aws`, `aws-cn`, `aws-us-gov` or the partition that is meant",
+        "IAM/latest/UserGuide/reference-arns.html"
     }
     /// Service Authorization Reference: the resource types of each action.
     RESOURCE_MISMATCH = Warning "resource-mismatch" {

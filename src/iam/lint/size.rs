@@ -40,8 +40,9 @@ fn limit(kind: DocumentKind) -> Option<Limit> {
     }
 }
 
-pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>) {
-    let Some(Limit { most, counted, of }) = limit(kind) else { return };
+/// Whether the document is not larger than its kind may be.
+pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>) -> bool {
+    let Some(Limit { most, counted, of }) = limit(kind) else { return true };
     let (size, unit) = match counted {
         Counted::Bytes => (text.len(), "bytes"),
         Counted::Characters => (text.chars().count(), "characters"),
@@ -50,4 +51,5 @@ pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>)
     if size > most {
         findings.add(&rule::TOO_LARGE, Spot::Document, format!("the document has {size} {unit}; {of} {most}"));
     }
+    size <= most
 }

@@ -268,6 +268,42 @@ const CASES: &[(&str, DocumentKind, &str, &str)] = &[
         r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}}"#,
     ),
     (
+        "foreign-administrator",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": ["kms:Put*", "kms:Get*"], "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "kms:*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": ["kms:Put*", "kms:Get*"], "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "kms:Decrypt", "Resource": "*"}"#,
+    ),
+    (
+        "action-matches-nothing",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "s3:GetObject", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:Create*", "Resource": "*"}"#,
+    ),
+    (
+        "action-matches-nothing",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:CreateKey", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:Create*", "Resource": "*"}"#,
+    ),
+    (
+        "operator-type",
+        Identity,
+        r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"ArnEquals": {"kms:CallerAccount": "arn:aws:iam::111122223333:role/R"}}}"#,
+        r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:CallerAccount": "111122223333"}}}"#,
+    ),
+    (
+        "resource-mismatch",
+        Identity,
+        r#"{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b/*"}"#,
+        r#"{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b*"}"#,
+    ),
+    (
+        "unknown-partition",
+        Identity,
+        r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "arn:aw:kms:us-east-1:111122223333:key/a"}"#,
+        r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:aws-cn:kms:*:111122223333:key/a", "arn:*:kms:*:111122223333:key/b"]}"#,
+    ),
+    (
         "public-resource",
         Resource,
         r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}"#,
