@@ -92,7 +92,9 @@ impl FromStr for Principal {
             return Err(invalid());
         }
         let parts: Vec<&str> = arn.resource().split('/').collect();
-        if parts.iter().any(|part| part.is_empty()) {
+        // Paths and names have no other characters (IAM API Reference, Role: Path, RoleName).
+        let is_printable = arn.resource().bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_printable || parts.iter().any(|part| part.is_empty()) {
             return Err(invalid());
         }
         match (arn.service(), parts.as_slice()) {
@@ -143,6 +145,9 @@ mod tests {
             ("anonymous", "anonymous"),
             ("arn:aws:iam::111122223333:group/g", "invalid"),
             ("arn:aws:iam::111122223333:user/", "invalid"),
+            ("arn:aws:iam::111122223333:role/a b", "invalid"),
+            ("arn:aws:iam::111122223333:role/a\0b", "invalid"),
+            ("arn:aws:iam::111122223333:role/a\u{202e}", "invalid"),
             ("arn:aws:iam::1111:root", "invalid"),
             ("arn:aws:sts::111122223333:assumed-role/R", "invalid"),
             ("alice", "invalid"),

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
 use super::units::{Shown, Size, Span};
@@ -78,7 +80,7 @@ impl Config {
             None => Ok(()),
             Some((member, _)) => Err(ConfigError {
                 file: new.file.as_ref().map(|file| file.display().to_string()),
-                place: None,
+                place: new.places.get(*member).copied(),
                 member: (*member).to_owned(),
                 message: "cannot change while the server runs; restart it to apply this".to_owned(),
             }),
@@ -91,6 +93,19 @@ impl Config {
     pub fn credentials_files(&self) -> Vec<PathBuf> {
         self.iam.credentials.clone().unwrap_or_else(|| vec![self.data_dir.join("credentials.toml")])
     }
+}
+
+/// Where each member and each member of a table stands.
+fn places(source: Source<'_>) -> BTreeMap<String, (u32, u32)> {
+    let mut places = BTreeMap::new();
+    for (name, value) in DeTable::parse(source.text()).iter().flat_map(Spanned::get_ref) {
+        places.insert(name.get_ref().to_string(), source.position(name.span().start));
+        let DeValue::Table(members) = value.get_ref() else { continue };
+        for (member, _) in members {
+            places.insert(format!("{}.{}", name.get_ref(), member.get_ref()), source.position(member.span().start));
+        }
+    }
+    places
 }
 
 #[derive(Deserialize, Default)]
@@ -220,6 +235,7 @@ impl File {
         let (limits, engine) = (self.limits, self.engine);
         Ok(Config {
             file: path.map(Path::to_path_buf),
+            places: places(source),
             listen: overrides.listen.or(self.listen.map(|a| a.0)).unwrap_or_else(|| loopback(4599)),
             admin_listen: overrides.admin_listen.or(self.admin_listen.map(|a| a.0)).unwrap_or_else(|| loopback(4600)),
             test_clock: overrides.test_clock,
@@ -541,17 +557,20 @@ mod tests {
         let old = parse("").unwrap();
         assert_eq!(old.reload_compatible(&parse("[signature]\nmax_skew_seconds = 60").unwrap()), Ok(()));
         for (text, member) in [
-            ("listen = \"127.0.0.1:1\"", "listen"),
-            ("admin_listen = \"127.0.0.1:1\"", "admin_listen"),
-            ("data_dir = \"x\"", "data_dir"),
-            ("[root_key]\nenv = \"K\"", "root_key"),
-            ("[audit]\nfile = \"x\"", "audit.file"),
-            ("[store]\ncache_bytes = \"2MiB\"", "store"),
+            ("listen = \"127.0.0.1:1\"", "1:1: listen"),
+            ("\nadmin_listen = \"127.0.0.1:1\"", "2:1: admin_listen"),
+            ("data_dir = \"x\"", "1:1: data_dir"),
+            ("[root_key]\nenv = \"K\"", "1:2: root_key"),
+            ("[audit]\nfile = \"x\"", "2:1: audit.file"),
+            ("[store]\ncache_bytes = \"2MiB\"", "1:2: store"),
+            ("[decision_cache]\nmax_bytes = 0", "1:2: decision_cache"),
+            ("[engine]\nmax_keys = 7", "1:2: engine"),
+            ("[log]\nlevel = \"debug\"", "1:2: log"),
         ] {
             let error = old.reload_compatible(&parse(text).unwrap()).unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("etc/keystile.toml: {member}: cannot change while the server runs; restart it to apply this")
+                format!("etc/keystile.toml:{member}: cannot change while the server runs; restart it to apply this")
             );
         }
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::aws::Region;
 pub struct Config {
     /// The file it was read from; none for pure defaults.
     pub file: Option<PathBuf>,
+    /// Line and column of what it sets, by member: `listen`, `audit`, `audit.file`.
+    pub(super) places: BTreeMap<String, (u32, u32)>,
     /// Where the gateway listens. Port 0 picks a free port.
     pub listen: SocketAddr,
     /// Where the admin listener is.
