@@ -147,8 +147,11 @@ impl Found {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let is_suite = entry.file_name().to_string_lossy().ends_with(".test.toml");
-            // A link to a directory may lead back up.
-            if is_suite || entry.file_type().map_err(said)?.is_dir() {
+            // A link to a directory may lead back up, and a pipe may never end.
+            let is_directory = entry.file_type().map_err(said)?.is_dir();
+            if is_suite && std::fs::metadata(entry.path()).is_ok_and(|found| !found.is_dir() && !found.is_file()) {
+                self.unread.push(format!("{}: is no regular file", entry.path().display()));
+            } else if is_suite || is_directory {
                 self.look(&entry.path());
             }
         }

@@ -84,7 +84,7 @@ fn name(path: &Path) -> Cow<'_, str> {
 
 fn print(args: &Args, translation: &Translation) -> ExitCode {
     for warning in &translation.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", printable(warning));
     }
     for statement in &translation.without_effect {
         eprintln!("warning: Statement[{statement}] has no effect and becomes no policy");

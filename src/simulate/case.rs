@@ -11,7 +11,7 @@ use super::grants;
 use super::library::Library;
 use super::members::{Member, Members};
 use super::policy_set::PolicySet;
-use crate::authz::{Applicable, AuthzRequest, Grant, KeyAttributes, Resource, Supplied};
+use crate::authz::{Applicable, AuthzRequest, DecidedBy, Grant, KeyAttributes, Layer, Resource, Supplied};
 use crate::aws::catalogue::kms;
 use crate::aws::{AccountId, ActionName, Arn, Caller, ConditionKey, ContextValue, Principal, Session, Surroundings};
 
@@ -21,6 +21,8 @@ pub(super) struct Case {
     pub(super) request: AuthzRequest,
     pub(super) policies: Arc<PolicySet>,
     grants: Vec<Grant>,
+    /// The place of each among the grants that the case gives.
+    grant_places: Vec<u32>,
     encryption_context: Option<BTreeMap<String, String>>,
 }
 
@@ -47,9 +49,9 @@ impl Case {
         };
         let caller = caller(&required(&members.principal, "principal")?, members.role_arn.as_ref(), &given)?;
         let now = members.now.as_ref().map(time).transpose()?;
-        let grants = match &members.grants {
+        let grants::OnKey { grants, places: grant_places } = match &members.grants {
             Some(member) => grants::read(member, &resource)?,
-            None => Vec::new(),
+            None => grants::OnKey::default(),
         };
         let encryption_context = (!grants.is_empty()).then(|| encryption_context(&given)).flatten();
         let operation = operation(given, &action);
@@ -61,7 +63,20 @@ impl Case {
             surroundings: surroundings(now),
             supplied: Supplied::Implied { now: now.is_some() },
         };
-        Ok(Self { request, policies: library.policies(members, base)?, grants, encryption_context })
+        Ok(Self { request, policies: library.policies(members, base)?, grants, grant_places, encryption_context })
+    }
+
+    /// Whether the case gives grants on another key too.
+    pub(super) fn leaves_grants_out(&self) -> bool {
+        (0..).zip(&self.grant_places).any(|(at, place): (u32, _)| at != *place)
+    }
+
+    /// Names a grant by its place among those that the case gives.
+    pub(super) fn name_grant(&self, by: &mut DecidedBy) {
+        let place = by.document.filter(|_| by.layer == Layer::Grant);
+        if let Some(place) = place.and_then(|at| self.grant_places.get(at as usize)) {
+            by.document = Some(*place);
+        }
     }
 
     /// All that the decision reads beside the request.

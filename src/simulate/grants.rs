@@ -43,11 +43,23 @@ struct RawConstraints {
     source_arn: Option<Arn>,
 }
 
-/// The grants on the resource, a key: those that say that they are on another key are left out.
-pub(super) fn read(member: &Member<'_>, resource: &Resource) -> Result<Vec<Grant>, Problem> {
-    let items = member.items("grants", "grants")?;
-    let grant = |(at, item)| grant(item, &format!("grants[{at}]"), resource).transpose();
-    items.iter().enumerate().filter_map(grant).collect()
+/// The grants on the resource, a key, with their places among all that are given.
+#[derive(Default)]
+pub(super) struct OnKey {
+    pub(super) grants: Vec<Grant>,
+    pub(super) places: Vec<u32>,
+}
+
+/// The grants on the resource: those that say that they are on another key are left out.
+pub(super) fn read(member: &Member<'_>, resource: &Resource) -> Result<OnKey, Problem> {
+    let mut on_key = OnKey::default();
+    for (place, item) in (0..).zip(member.items("grants", "grants")?) {
+        if let Some(grant) = grant(&item, &format!("grants[{place}]"), resource)? {
+            on_key.grants.push(grant);
+            on_key.places.push(place);
+        }
+    }
+    Ok(on_key)
 }
 
 fn grant(item: &Member<'_>, name: &str, resource: &Resource) -> Result<Option<Grant>, Problem> {

@@ -27,13 +27,19 @@ pub use library::{Library, ReadFile};
 pub use outcome::{Paint, printable};
 pub use tester::{CaseResult, Check, SuiteResult, SuiteText, Tester, coverage};
 
+use std::sync::Arc;
+
 use case::Case;
 use outcome::Verdict;
 
 /// Decides one case, and explains.
 fn decide(authorizer: &crate::authz::Authorizer, case: &Case) -> Verdict {
     let applicable = case.applicable();
-    let decision = authorizer.decide(&case.request, &applicable);
-    let explanation = crate::authz::explain(&case.request, &applicable, &decision);
+    let mut decision = authorizer.decide(&case.request, &applicable);
+    let mut explanation = crate::authz::explain(&case.request, &applicable, &decision);
+    if case.leaves_grants_out() {
+        let near = explanation.near_misses.iter_mut().map(|miss| &mut miss.statement);
+        Arc::make_mut(&mut decision).decided_by.iter_mut().chain(near).for_each(|by| case.name_grant(by));
+    }
     Verdict { decision, explanation }
 }

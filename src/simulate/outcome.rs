@@ -158,12 +158,12 @@ pub(super) fn kind_name(kind: DocumentKind) -> &'static str {
 }
 
 /// Text that a terminal shows and does not obey: control characters are escaped, and those that
-/// turn the direction of writing.
+/// end lines, are not seen, or turn the direction of writing.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let commands = |character: char| {
         character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if !text.chars().any(commands) {
         return Cow::Borrowed(text);

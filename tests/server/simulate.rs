@@ -429,6 +429,10 @@ fn a_grant_on_another_key_takes_no_part() {
     let decisions: Vec<Value> =
         simulate(&cases, folder.path()).into_iter().map(|result| result["decision"].clone()).collect();
     assert_eq!(decisions, ["allow", "allow", "implicit_deny", "implicit_deny"]);
+    let mut case = decrypt(KEY);
+    let mine = case["grants"][0].clone();
+    case["grants"] = json!([{"KeyId": other, "GranteePrincipal": ALICE, "Operations": ["Decrypt"]}, mine]);
+    assert_eq!(simulate(&[case], folder.path())[0]["decided_by"][0]["document"], 1, "its place among all");
 }
 
 #[test]

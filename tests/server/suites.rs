@@ -296,6 +296,18 @@ fn a_suite_that_is_no_text_hides_no_other() {
 }
 
 #[test]
+fn a_pipe_that_never_ends_is_not_waited_for() {
+    let folder = suite("");
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("policies/z.test.toml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("policies/z.json")).unwrap();
+    let ran = test(folder.path(), &[]);
+    assert!(ran.status == 2 && ran.err.contains("z.test.toml: is no regular file"), "{ran:?}");
+    assert!(ran.out.contains("1 passed"), "{ran:?}");
+    let ran = run(&["check", "policies"], b"", folder.path());
+    assert!(ran.status == 2 && ran.out.contains("z.json") && ran.out.contains("no regular file"), "{ran:?}");
+}
+
+#[test]
 fn a_file_is_one_whatever_it_is_called() {
     let folder = suite("");
     std::os::unix::fs::symlink("rotation.json", folder.path().join("policies/link.json")).unwrap();

@@ -43,6 +43,10 @@ fn search(directory: &Path, found: &mut Vec<Candidate>, failed: &mut Vec<(PathBu
         // A link to a directory is not followed: it may lead back up.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => search(&path, found, failed),
+            // A pipe may never end.
+            Ok(_) if is_ours(&path) && std::fs::metadata(&path).is_ok_and(|file| !file.is_dir() && !file.is_file()) => {
+                failed.push((path, std::io::Error::other("no regular file")));
+            }
             Ok(_) if is_ours(&path) => found.push(Candidate { path, named: false }),
             Ok(_) => {}
             Err(error) => failed.push((path, error)),

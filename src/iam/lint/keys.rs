@@ -4,6 +4,7 @@ use super::actions::is_star;
 use super::overlap::arns_meet;
 use super::place::Spot;
 use super::{Findings, Policy, rule};
+use crate::aws::Arn;
 use crate::iam::{
     ActionElement, ActionPattern, DocumentKind, Effect, PrincipalElement, PrincipalPattern, ResourceElement,
     ResourcePattern, Statement,
@@ -30,13 +31,23 @@ fn lock_out(policy: &Policy<'_>, findings: &mut Findings<'_>) {
         let what = "no statement allows kms:PutKeyPolicy to anyone".to_owned();
         findings.add(&rule::LOCK_OUT, Spot::Document, what);
     }
-    let keeps_out = |statement: &Statement| {
-        statement.effect == Effect::Deny
-            && statement.conditions.is_empty()
-            && (denies(statement, &PrincipalPattern::Anyone)
-                || (!let_in.is_empty() && let_in.iter().all(|who| denies(statement, who))))
+    let denying: Vec<(usize, &Statement)> = statements()
+        .filter(|(_, statement)| statement.effect == Effect::Deny && statement.conditions.is_empty())
+        .collect();
+    // One Deny that shuts everyone out is named; of several that do so together, the last.
+    let shuts_out = |statement: &Statement, who: &PrincipalPattern| {
+        denies(statement, &PrincipalPattern::Anyone) || denies(statement, who)
     };
-    for (at, _) in statements().filter(|(_, statement)| keeps_out(statement)) {
+    let alone = |statement: &Statement| {
+        denies(statement, &PrincipalPattern::Anyone)
+            || (!let_in.is_empty() && let_in.iter().all(|who| denies(statement, who)))
+    };
+    let mut named: Vec<usize> = denying.iter().filter(|(_, statement)| alone(statement)).map(|(at, _)| *at).collect();
+    let together = let_in.iter().all(|who| denying.iter().any(|(_, statement)| shuts_out(statement, who)));
+    if named.is_empty() && !let_in.is_empty() && together {
+        named.extend(denying.last().map(|(at, _)| *at));
+    }
+    for at in named {
         let what = "the statement denies kms:PutKeyPolicy to everyone who is allowed it".to_owned();
         findings.add_with(&rule::LOCK_OUT, Spot::Statement(at), what, "leave kms:PutKeyPolicy out of it".to_owned());
     }
@@ -49,18 +60,27 @@ fn denies(statement: &Statement, who: &PrincipalPattern) -> bool {
         Some(PrincipalElement::Principal(denied)) => denied.iter().any(|denied| match denied {
             PrincipalPattern::Anyone => true,
             PrincipalPattern::Account(denied) => account(who).is_some_and(|account| account == denied.as_str()),
+            PrincipalPattern::Role(role) => denied == who || is_session_of(who, role),
             denied => denied == who,
         }),
-        // Whoever is listed is exempt, and no account but those of the listed has anyone listed.
+        // Exempt is who is listed itself; of an account, whoever of it is listed.
         Some(PrincipalElement::NotPrincipal(exempt)) => {
-            let exempts = |exempt: &PrincipalPattern| {
-                *exempt == PrincipalPattern::Anyone
-                    || account(exempt).is_some_and(|exempt| is_everyone || account(who) == Some(exempt))
+            let exempts = |exempt: &PrincipalPattern| match (exempt, who) {
+                (PrincipalPattern::Anyone, _) => true,
+                (exempt, PrincipalPattern::Account(_)) => account(exempt) == account(who),
+                // A role acts by its sessions, which may be listed.
+                (PrincipalPattern::Session(_), PrincipalPattern::Role(role)) => is_session_of(exempt, role),
+                (exempt, who) => exempt == who || (is_everyone && account(exempt).is_some()),
             };
             !exempt.iter().any(exempts)
         }
         None => false,
     }
+}
+
+fn is_session_of(session: &PrincipalPattern, role: &Arn) -> bool {
+    let PrincipalPattern::Session(session) = session else { return false };
+    session.account() == role.account() && session.resource().split('/').nth(1) == role.resource().rsplit('/').next()
 }
 
 fn is_about_put_key_policy(statement: &Statement) -> bool {
@@ -89,11 +109,12 @@ fn may_call(principal: &PrincipalPattern) -> bool {
     )
 }
 
-/// A policy does not say whose key it is on: the first account that is allowed something is taken for
-/// the owner.
+/// A policy does not say whose key it is on: the first account that is allowed to manage it is taken
+/// for the owner.
 fn foreign_administrators(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     let mut administrators = Vec::new();
-    let mut allows = policy.document.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+    let manages = |statement: &&Statement| statement.effect == Effect::Allow && is_about_put_key_policy(statement);
+    let mut allows = policy.document.statements.iter().filter(manages);
     let owner = allows.find_map(|statement| match &statement.principal {
         Some(PrincipalElement::Principal(who)) => who.iter().find_map(account),
         _ => None,
@@ -115,8 +136,7 @@ fn foreign_administrators(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     }
     let Some(owner) = owner else { return };
     for (other, spot) in administrators.into_iter().filter(|(account, _)| *account != owner) {
-        let what =
-            format!("everything is allowed to account {other}, and the key is of {owner} by its first statement");
+        let what = format!("everything is allowed to account {other}, and account {owner} manages the key");
         findings.add(&rule::FOREIGN_ADMINISTRATOR, spot, what);
     }
 }

@@ -44,7 +44,7 @@ pub struct Finding {
     pub mend: String,
 }
 
-/// Bytes of a document that is too large and looked at all the same.
+/// Most bytes of a document that is looked at: several times the largest that any service takes.
 const MAX_BYTES: usize = 256 << 10;
 
 /// Everything that is wrong with a document of that kind, in the order of its lines. A document
@@ -52,6 +52,12 @@ const MAX_BYTES: usize = 256 << 10;
 /// out of the other rules.
 #[must_use]
 pub fn lint(text: &str, kind: DocumentKind) -> Vec<Finding> {
+    // Of what is far beyond any policy nothing more is asked: the rules take their time.
+    if text.len() > MAX_BYTES {
+        let what = format!("the document has {} bytes; no policy has more than {MAX_BYTES}", text.len());
+        let (rule, mend) = (&rule::TOO_LARGE, rule::TOO_LARGE.mend.to_owned());
+        return vec![Finding { rule, line: 1, column: 1, statement: None, what, mend }];
+    }
     let reading = match Reading::of(text, kind) {
         Ok(reading) => reading,
         Err(fault) => return vec![fault::finding(&fault, kind)],
@@ -68,10 +74,7 @@ pub fn lint(text: &str, kind: DocumentKind) -> Vec<Finding> {
         is_whole: reading.faults.is_empty(),
         scopes: reading.document.statements.iter().map(scope::Scope::of).collect(),
     };
-    // Of what is far beyond any policy nothing more is asked: the rules take their time.
-    if !size::check(text, kind, &mut findings) && text.len() > MAX_BYTES {
-        return findings.found;
-    }
+    size::check(text, kind, &mut findings);
     statements::check(&policy, &mut findings);
     principals::check(&policy, &mut findings);
     actions::check(&policy, &mut findings);

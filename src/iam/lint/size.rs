@@ -40,9 +40,8 @@ fn limit(kind: DocumentKind) -> Option<Limit> {
     }
 }
 
-/// Whether the document is not larger than its kind may be.
-pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>) -> bool {
-    let Some(Limit { most, counted, of }) = limit(kind) else { return true };
+pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>) {
+    let Some(Limit { most, counted, of }) = limit(kind) else { return };
     let (size, unit) = match counted {
         Counted::Bytes => (text.len(), "bytes"),
         Counted::Characters => (text.chars().count(), "characters"),
@@ -51,5 +50,4 @@ pub(super) fn check(text: &str, kind: DocumentKind, findings: &mut Findings<'_>)
     if size > most {
         findings.add(&rule::TOO_LARGE, Spot::Document, format!("the document has {size} {unit}; {of} {most}"));
     }
-    size <= most
 }

@@ -304,6 +304,36 @@ const CASES: &[(&str, DocumentKind, &str, &str)] = &[
         r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:aws-cn:kms:*:111122223333:key/a", "arn:*:kms:*:111122223333:key/b"]}"#,
     ),
     (
+        "lock-out",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:sts::111122223333:assumed-role/Ad/s"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/Ad"}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:sts::111122223333:assumed-role/Ad/s"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+    ),
+    (
+        "lock-out",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111122223333:role/Ad", "arn:aws:iam::111122223333:user/alice"]}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/Ad"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Action": "kms:*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111122223333:role/Ad", "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:root"]}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/Ad"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Action": "kms:*", "Resource": "*"}"#,
+    ),
+    (
+        "lock-out",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "NotPrincipal": {"AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:user/alice"]}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+    ),
+    (
+        "lock-out",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:sts::111122223333:assumed-role/Ad/s"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "NotPrincipal": {"AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:role/Ad"]}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:sts::111122223333:assumed-role/Ad/s"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "NotPrincipal": {"AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:role/Ad", "arn:aws:sts::111122223333:assumed-role/Ad/s"]}, "Action": "kms:PutKeyPolicy", "Resource": "*"}"#,
+    ),
+    (
+        "foreign-administrator",
+        Key,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "kms:*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "kms:Decrypt", "Resource": "*"}, {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}"#,
+    ),
+    (
         "public-resource",
         Resource,
         r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}"#,
