@@ -120,8 +120,13 @@ fn every_policy_that_is_read_translates() {
             }
             let compiled = CompiledDocument::compile(kind, text).unwrap_or_else(|error| panic!("{error}"));
             let translation = CompiledDocument::translate(kind, text).unwrap_or_else(|error| panic!("{error}"));
-            // Cedar warns of letters that look like others.
-            assert!(translation.warnings.iter().all(|warning| !warning.is_ascii()), "{:?}", translation.warnings);
+            // Cedar warns of letters that are not seen or look like others, wherever they stand.
+            let of_letters = |warning: &String| {
+                ["General Security Profile", "BIDI control characters", "mixed scripts"]
+                    .iter()
+                    .any(|of_letters| warning.contains(of_letters))
+            };
+            assert!(translation.warnings.iter().all(of_letters), "{:?}", translation.warnings);
             let slice = compiled.slice(&"kms:Decrypt".parse().unwrap());
             return format!("{kind:?} {} {}", slice.is_empty(), operators(&format!("{translation:?}")));
         }
