@@ -9,6 +9,7 @@
 mod answer;
 mod api;
 mod ciphertext;
+mod conditions;
 mod engine;
 mod error;
 mod events;

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -6,10 +5,11 @@ use uuid::Uuid;
 
 use super::api::{KeyIds, Kind};
 use super::ciphertext::Ciphertext;
+use super::conditions::{self, Conditions};
 use super::engine::Kms;
 use super::error::{KmsError, texts};
 use super::name::{AliasName, KeyName, Named, alias_name};
-use super::operation::{EncryptionContext, Input, Operation};
+use super::operation::{Input, Operation};
 use super::records::{AliasRecord, KeyView};
 use super::rows;
 use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Supplied};
@@ -139,8 +139,6 @@ impl std::fmt::Debug for Resolved {
     }
 }
 
-type Conditions = Vec<(Cow<'static, str>, ContextValue<'static>)>;
-
 /// Makes the checks of one request.
 struct Asking<'a> {
     caller: &'a Arc<Caller>,
@@ -201,21 +199,15 @@ impl Kms {
             }
             Input::CreateKey(create) => {
                 let name = KeyName { account: scene.account, region: scene.region.clone(), id: Uuid::new_v4() };
-                let mut conditions: Conditions = vec![
-                    ("kms:keyspec".into(), text("SYMMETRIC_DEFAULT")),
-                    ("kms:customermasterkeyspec".into(), text("SYMMETRIC_DEFAULT")),
-                    ("kms:keyusage".into(), text("ENCRYPT_DECRYPT")),
-                    ("kms:customermasterkeyusage".into(), text("ENCRYPT_DECRYPT")),
-                    ("kms:keyorigin".into(), text("AWS_KMS")),
-                    ("kms:multiregion".into(), ContextValue::Bool(false)),
-                ];
-                conditions.extend(create.bypass.map(bypass));
-                conditions.extend(tag_conditions(&create.tags));
-                let mut checks = vec![asking.on(action, Resource::None, conditions)];
+                let mut checks = vec![asking.on(action, Resource::None, conditions::of_new_key(create))];
                 // KMS API Reference, "CreateKey": tags need kms:TagResource in an IAM policy.
                 if !create.tags.is_empty() {
                     let resource = Resource::MissingKey { arn: name.arn()? };
-                    checks.push(asking.on(&ActionName::of("kms:TagResource"), resource, tag_conditions(&create.tags)));
+                    checks.push(asking.on(
+                        &ActionName::of("kms:TagResource"),
+                        resource,
+                        conditions::tags(&create.tags),
+                    ));
                 }
                 (Target::New(name), checks)
             }
@@ -242,7 +234,7 @@ impl Kms {
                 let destination = self.named(&request.destination_key_id, KeyIds::WithAliases, &scene).await?;
                 let same = source.is_same_key(&destination);
                 let conditions = |id: Option<&str>, context, algorithm: &Option<String>| {
-                    let mut all = cryptographic(id, context, algorithm.as_deref());
+                    let mut all = conditions::cryptographic(id, context, algorithm.as_deref());
                     all.push(("kms:reencryptonsamekey".into(), ContextValue::Bool(same)));
                     all
                 };
@@ -265,14 +257,14 @@ impl Kms {
             }
             Input::Decrypt { key_id: None, ciphertext, context, algorithm } => {
                 let found = self.of_ciphertext(ciphertext, &scene).await?;
-                let conditions = cryptographic(None, context, algorithm.as_deref());
+                let conditions = conditions::cryptographic(None, context, algorithm.as_deref());
                 let check = Asking { through_ciphertext: true, ..asking }.on_found(action, &found, conditions);
                 (Target::Key(found), vec![check])
             }
             input => {
                 let id = input.key_id().unwrap_or_default();
                 let found = self.named(id, facts.key_ids, &scene).await?;
-                let check = asking.on_found(action, &found, conditions_of(operation.kind, input));
+                let check = asking.on_found(action, &found, conditions::of(operation.kind, input));
                 (Target::Key(found), vec![check])
             }
         };
@@ -344,128 +336,8 @@ impl AliasName {
     }
 }
 
-impl Input {
-    fn key_id(&self) -> Option<&str> {
-        match self {
-            Self::Key { key_id }
-            | Self::GetKeyPolicy { key_id, .. }
-            | Self::PutKeyPolicy { key_id, .. }
-            | Self::ScheduleKeyDeletion { key_id, .. }
-            | Self::UpdateKeyDescription { key_id, .. }
-            | Self::Tag { key_id, .. }
-            | Self::Untag { key_id, .. }
-            | Self::EnableKeyRotation { key_id, .. }
-            | Self::Encrypt { key_id, .. }
-            | Self::DataKey { key_id, .. } => Some(key_id),
-            Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
-            Self::CreateKey(_) | Self::Alias { .. } | Self::ReEncrypt(_) | Self::Random { .. } => None,
-        }
-    }
-}
-
-/// The condition keys that an operation on one key gives (AWS service authorization reference,
-/// "Condition keys for AWS Key Management Service").
-fn conditions_of(kind: Kind, input: &Input) -> Conditions {
-    match input {
-        Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
-        Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
-        // Omitted in the request, the period authorises as the default.
-        Input::EnableKeyRotation { period_days, .. } => vec![(
-            "kms:rotationperiodindays".into(),
-            ContextValue::Number(period_days.unwrap_or(super::engine::DEFAULT_PERIOD_DAYS)),
-        )],
-        Input::ScheduleKeyDeletion { window_days, .. } => window_days
-            .map(|days| ("kms:schedulekeydeletionpendingwindowindays".into(), ContextValue::Number(days)))
-            .into_iter()
-            .collect(),
-        Input::Tag { tags, .. } => tag_conditions(tags),
-        Input::Untag { tag_keys, .. } => vec![(
-            "aws:tagkeys".into(),
-            ContextValue::Many(tag_keys.iter().map(|key| Cow::Owned(key.clone())).collect()),
-        )],
-        Input::Encrypt { key_id, context, algorithm, .. } => cryptographic(Some(key_id), context, algorithm.as_deref()),
-        Input::Decrypt { key_id, context, algorithm, .. } => {
-            cryptographic(key_id.as_deref(), context, algorithm.as_deref())
-        }
-        Input::DataKey { key_id, context, .. } => cryptographic(Some(key_id), context, None),
-        _ => Vec::new(),
-    }
-}
-
-fn cryptographic(key_id: Option<&str>, context: &EncryptionContext, algorithm: Option<&str>) -> Conditions {
-    let mut conditions = Vec::with_capacity(3 + context.0.len());
-    let algorithm = match algorithm {
-        None | Some("SYMMETRIC_DEFAULT") => text("SYMMETRIC_DEFAULT"),
-        Some(other) => ContextValue::Text(Cow::Owned(other.to_owned())),
-    };
-    conditions.push(("kms:encryptionalgorithm".into(), algorithm));
-    conditions.extend(request_alias(key_id));
-    if !context.0.is_empty() {
-        for (key, value) in &context.0 {
-            let name = format!("kms:encryptioncontext:{}", key.to_lowercase());
-            conditions.push((Cow::Owned(name), ContextValue::Text(Cow::Owned(value.clone()))));
-        }
-        let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
-        conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
-    }
-    conditions
-}
-
-/// `kms:RequestAlias`: the alias's name, whichever way the request spelled it.
-fn request_alias(key_id: Option<&str>) -> Option<(Cow<'static, str>, ContextValue<'static>)> {
-    let id = key_id?;
-    let name = if id.starts_with("alias/") {
-        id
-    } else {
-        id.strip_prefix("arn:")
-            .and_then(|arn| arn.splitn(5, ':').nth(4))
-            .filter(|resource| resource.starts_with("alias/"))?
-    };
-    Some(("kms:requestalias".into(), ContextValue::Text(Cow::Owned(name.to_owned()))))
-}
-
-fn tag_conditions(tags: &[(String, String)]) -> Conditions {
-    if tags.is_empty() {
-        return Vec::new();
-    }
-    let mut conditions: Conditions = tags
-        .iter()
-        .map(|(key, value)| {
-            (
-                Cow::Owned(format!("aws:requesttag/{}", key.to_lowercase())),
-                ContextValue::Text(Cow::Owned(value.clone())),
-            )
-        })
-        .collect();
-    let keys = tags.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
-    conditions.push(("aws:tagkeys".into(), ContextValue::Many(keys)));
-    conditions
-}
-
-fn bypass(flag: bool) -> (Cow<'static, str>, ContextValue<'static>) {
-    ("kms:bypasspolicylockoutsafetycheck".into(), ContextValue::Bool(flag))
-}
-
-fn text(value: &'static str) -> ContextValue<'static> {
-    ContextValue::Text(Cow::Borrowed(value))
-}
-
 impl Kms {
     async fn alias(&self, name: &AliasName) -> Result<Option<Arc<Record<AliasRecord>>>, KmsError> {
         Ok(self.aliases().get(&rows::alias(name)).await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_request_alias_is_the_name_alone() {
-        let alias = |id| request_alias(Some(id)).map(|(_, value)| value.texts()[0].to_string());
-        assert_eq!(alias("alias/a"), Some("alias/a".to_owned()));
-        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:alias/a/b"), Some("alias/a/b".to_owned()));
-        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:key/x"), None);
-        assert_eq!(alias("1234abcd-12ab-34cd-56ef-1234567890ab"), None);
     }
 }

@@ -13,11 +13,14 @@ use crate::iam::{DocumentKind, PrincipalElement, PrincipalPattern};
 use crate::kms::Answer;
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
-use crate::kms::operation::{MAX_POLICY_BYTES, Page};
+use crate::kms::operation::Page;
 use crate::kms::records::{KeyRecord, KeyView, PolicyRef, decode};
 use crate::kms::resolve::{Key, Resolved};
 use crate::kms::rows;
 use crate::kms::wire::ObjectText;
+
+/// Most bytes of a key policy (AWS KMS quotas, "Key policy document size").
+const MAX_POLICY_BYTES: usize = 32 * 1024;
 
 /// The only name a key policy has.
 const POLICY_NAME: &str = "default";

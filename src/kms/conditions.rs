@@ -1,0 +1,128 @@
+//! The condition keys that operations give (AWS service authorization reference, "Condition keys
+//! for AWS Key Management Service").
+
+use std::borrow::Cow;
+
+use super::api::Kind;
+use super::operation::{CreateKey, EncryptionContext, Input};
+use crate::aws::ContextValue;
+
+/// Condition keys by their names in lower case.
+pub(super) type Conditions = Vec<(Cow<'static, str>, ContextValue<'static>)>;
+
+/// What `CreateKey` gives.
+pub(super) fn of_new_key(create: &CreateKey) -> Conditions {
+    let mut conditions: Conditions = vec![
+        ("kms:keyspec".into(), text("SYMMETRIC_DEFAULT")),
+        ("kms:customermasterkeyspec".into(), text("SYMMETRIC_DEFAULT")),
+        ("kms:keyusage".into(), text("ENCRYPT_DECRYPT")),
+        ("kms:customermasterkeyusage".into(), text("ENCRYPT_DECRYPT")),
+        ("kms:keyorigin".into(), text("AWS_KMS")),
+        ("kms:multiregion".into(), ContextValue::Bool(false)),
+    ];
+    conditions.extend(create.bypass.map(bypass));
+    conditions.extend(tags(&create.tags));
+    conditions
+}
+
+/// What an operation on one key gives.
+pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
+    match input {
+        Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
+        Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
+        // Omitted in the request, the period authorises as the default.
+        Input::EnableKeyRotation { period_days, .. } => vec![(
+            "kms:rotationperiodindays".into(),
+            ContextValue::Number(period_days.unwrap_or(super::engine::DEFAULT_PERIOD_DAYS)),
+        )],
+        Input::ScheduleKeyDeletion { window_days, .. } => window_days
+            .map(|days| ("kms:schedulekeydeletionpendingwindowindays".into(), ContextValue::Number(days)))
+            .into_iter()
+            .collect(),
+        Input::Tag { tags: given, .. } => tags(given),
+        Input::Untag { tag_keys, .. } => vec![(
+            "aws:tagkeys".into(),
+            ContextValue::Many(tag_keys.iter().map(|key| Cow::Owned(key.clone())).collect()),
+        )],
+        Input::Encrypt { key_id, context, algorithm, .. } => cryptographic(Some(key_id), context, algorithm.as_deref()),
+        Input::Decrypt { key_id, context, algorithm, .. } => {
+            cryptographic(key_id.as_deref(), context, algorithm.as_deref())
+        }
+        Input::DataKey { key_id, context, .. } => cryptographic(Some(key_id), context, None),
+        _ => Vec::new(),
+    }
+}
+
+/// What a cryptographic operation with an encryption context gives.
+pub(super) fn cryptographic(key_id: Option<&str>, context: &EncryptionContext, algorithm: Option<&str>) -> Conditions {
+    let mut conditions = Vec::with_capacity(3 + context.0.len());
+    let algorithm = match algorithm {
+        None | Some("SYMMETRIC_DEFAULT") => text("SYMMETRIC_DEFAULT"),
+        Some(other) => ContextValue::Text(Cow::Owned(other.to_owned())),
+    };
+    conditions.push(("kms:encryptionalgorithm".into(), algorithm));
+    conditions.extend(request_alias(key_id));
+    if !context.0.is_empty() {
+        for (key, value) in &context.0 {
+            let name = format!("kms:encryptioncontext:{}", key.to_lowercase());
+            conditions.push((Cow::Owned(name), ContextValue::Text(Cow::Owned(value.clone()))));
+        }
+        let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
+        conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
+    }
+    conditions
+}
+
+/// `kms:RequestAlias`: the alias's name, whichever way the request spelled it.
+fn request_alias(key_id: Option<&str>) -> Option<(Cow<'static, str>, ContextValue<'static>)> {
+    let id = key_id?;
+    let name = if id.starts_with("alias/") {
+        id
+    } else {
+        id.strip_prefix("arn:")
+            .and_then(|arn| arn.splitn(5, ':').nth(4))
+            .filter(|resource| resource.starts_with("alias/"))?
+    };
+    Some(("kms:requestalias".into(), ContextValue::Text(Cow::Owned(name.to_owned()))))
+}
+
+/// What the tags of a request give.
+pub(super) fn tags(given: &[(String, String)]) -> Conditions {
+    if given.is_empty() {
+        return Vec::new();
+    }
+    let mut conditions: Conditions = given
+        .iter()
+        .map(|(key, value)| {
+            (
+                Cow::Owned(format!("aws:requesttag/{}", key.to_lowercase())),
+                ContextValue::Text(Cow::Owned(value.clone())),
+            )
+        })
+        .collect();
+    let keys = given.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
+    conditions.push(("aws:tagkeys".into(), ContextValue::Many(keys)));
+    conditions
+}
+
+fn bypass(flag: bool) -> (Cow<'static, str>, ContextValue<'static>) {
+    ("kms:bypasspolicylockoutsafetycheck".into(), ContextValue::Bool(flag))
+}
+
+fn text(value: &'static str) -> ContextValue<'static> {
+    ContextValue::Text(Cow::Borrowed(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_alias_is_the_name_alone() {
+        let alias = |id| request_alias(Some(id)).map(|(_, value)| value.texts()[0].to_string());
+        assert_eq!(alias("alias/a"), Some("alias/a".to_owned()));
+        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:alias/a/b"), Some("alias/a/b".to_owned()));
+        assert_eq!(alias("arn:aws:kms:us-east-1:111122223333:key/x"), None);
+        assert_eq!(alias("1234abcd-12ab-34cd-56ef-1234567890ab"), None);
+    }
+}

@@ -1,0 +1,131 @@
+use zeroize::Zeroizing;
+
+/// The members of each operation, in forms that several share.
+pub(in crate::kms) enum Input {
+    /// A key and nothing else.
+    Key {
+        key_id: String,
+    },
+    CreateKey(CreateKey),
+    /// `ListKeys`, `ListAliases` (perhaps of one key), `ListKeyPolicies`, `ListResourceTags`,
+    /// `ListKeyRotations`.
+    List {
+        key_id: Option<String>,
+        page: Page,
+        all_material: bool,
+    },
+    GetKeyPolicy {
+        key_id: String,
+        policy_name: Option<String>,
+    },
+    PutKeyPolicy {
+        key_id: String,
+        policy_name: Option<String>,
+        policy: String,
+        bypass: Option<bool>,
+    },
+    ScheduleKeyDeletion {
+        key_id: String,
+        window_days: Option<i64>,
+    },
+    UpdateKeyDescription {
+        key_id: String,
+        description: String,
+    },
+    /// `CreateAlias`, `UpdateAlias`; `DeleteAlias` without a target.
+    Alias {
+        alias_name: String,
+        target: Option<String>,
+    },
+    Tag {
+        key_id: String,
+        tags: Vec<(String, String)>,
+    },
+    Untag {
+        key_id: String,
+        tag_keys: Vec<String>,
+    },
+    EnableKeyRotation {
+        key_id: String,
+        period_days: Option<i64>,
+    },
+    Encrypt {
+        key_id: String,
+        plaintext: Zeroizing<Vec<u8>>,
+        context: EncryptionContext,
+        algorithm: Option<String>,
+    },
+    Decrypt {
+        key_id: Option<String>,
+        ciphertext: Vec<u8>,
+        context: EncryptionContext,
+        algorithm: Option<String>,
+    },
+    ReEncrypt(ReEncrypt),
+    /// `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`.
+    DataKey {
+        key_id: String,
+        context: EncryptionContext,
+        spec: Option<String>,
+        bytes: Option<i64>,
+    },
+    Random {
+        bytes: Option<i64>,
+    },
+}
+
+#[derive(Default)]
+pub(in crate::kms) struct CreateKey {
+    pub(in crate::kms) policy: Option<String>,
+    pub(in crate::kms) description: Option<String>,
+    pub(in crate::kms) tags: Vec<(String, String)>,
+    pub(in crate::kms) bypass: Option<bool>,
+}
+
+pub(in crate::kms) struct ReEncrypt {
+    pub(in crate::kms) ciphertext: Vec<u8>,
+    pub(in crate::kms) source_key_id: Option<String>,
+    pub(in crate::kms) source_context: EncryptionContext,
+    pub(in crate::kms) source_algorithm: Option<String>,
+    pub(in crate::kms) destination_key_id: String,
+    pub(in crate::kms) destination_context: EncryptionContext,
+    pub(in crate::kms) destination_algorithm: Option<String>,
+}
+
+/// Which part of a list is asked for.
+#[derive(Clone, Debug, Default)]
+pub(in crate::kms) struct Page {
+    pub(in crate::kms) limit: Option<i64>,
+    pub(in crate::kms) marker: Option<String>,
+}
+
+/// Pairs of an encryption context, in the request's order; keys are case-sensitive and unique.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(in crate::kms) struct EncryptionContext(pub(in crate::kms) Vec<(String, String)>);
+
+impl EncryptionContext {
+    /// Of keys and values together.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
+impl Input {
+    /// The key that the request names, where it names one.
+    pub(in crate::kms) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Key { key_id }
+            | Self::GetKeyPolicy { key_id, .. }
+            | Self::PutKeyPolicy { key_id, .. }
+            | Self::ScheduleKeyDeletion { key_id, .. }
+            | Self::UpdateKeyDescription { key_id, .. }
+            | Self::Tag { key_id, .. }
+            | Self::Untag { key_id, .. }
+            | Self::EnableKeyRotation { key_id, .. }
+            | Self::Encrypt { key_id, .. }
+            | Self::DataKey { key_id, .. } => Some(key_id),
+            Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
+            Self::CreateKey(_) | Self::Alias { .. } | Self::ReEncrypt(_) | Self::Random { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use zeroize::Zeroizing;
+
+use super::{EncryptionContext, Page};
+use crate::kms::error::{KmsError, texts};
+use crate::kms::wire::{Json, Object};
+
+/// Takes members out of a request that the model was held to: a member of another type, or a
+/// required one that is missing, can't be here.
+pub(super) struct Members<'a>(pub(super) Object<'a>);
+
+impl Members<'_> {
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        match self.0.take(name) {
+            Some(Json::Text(text)) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn required(&mut self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+
+    pub(super) fn number(&mut self, name: &str) -> Option<i64> {
+        match self.0.take(name) {
+            Some(Json::Integer(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn truth(&mut self, name: &str) -> Option<bool> {
+        match self.0.take(name) {
+            Some(Json::Bool(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn blob(&mut self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        match self.0.take(name) {
+            Some(Json::Blob(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn ciphertext(&mut self) -> Result<Vec<u8>, KmsError> {
+        self.blob("CiphertextBlob").map(|bytes| bytes.to_vec()).ok_or_else(|| {
+            texts::validation(
+                "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+            )
+        })
+    }
+
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        match self.0.take(name) {
+            Some(Json::List(list)) => list
+                .into_iter()
+                .filter_map(|item| if let Json::Text(text) = item { Some(text.into_owned()) } else { None })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn tags(&mut self) -> Vec<(String, String)> {
+        match self.0.take("Tags") {
+            Some(Json::List(list)) => list
+                .into_iter()
+                .filter_map(|item| if let Json::Object(object) = item { Some(Members(object)) } else { None })
+                .map(|mut tag| (tag.required("TagKey"), tag.required("TagValue")))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn context(&mut self, name: &str) -> EncryptionContext {
+        let Some(Json::Object(object)) = self.0.take(name) else {
+            return EncryptionContext::default();
+        };
+        let pairs =
+            object
+                .0
+                .into_iter()
+                .filter_map(|(key, value)| {
+                    if let Json::Text(text) = value { Some((key.into_owned(), text.into_owned())) } else { None }
+                })
+                .collect();
+        EncryptionContext(pairs)
+    }
+
+    pub(super) fn page(&mut self) -> Page {
+        Page { limit: self.number("Limit"), marker: self.text("Marker") }
+    }
+}

@@ -1,0 +1,175 @@
+//! A request of the KMS API as a value.
+
+mod input;
+mod members;
+mod take;
+mod unserved;
+
+use super::api::{Kind, input};
+use super::error::{KmsError, texts};
+use super::wire;
+use members::Members;
+use unserved::refuse_unserved;
+
+pub(super) use input::{CreateKey, EncryptionContext, Input, Page, ReEncrypt};
+
+/// One request of the KMS API, parsed and held to the model once.
+///
+/// Members that belong to what is not served yet are refused here, by name.
+pub struct Operation {
+    pub(super) kind: Kind,
+    pub(super) input: Input,
+}
+
+impl Operation {
+    /// Reads a request: the operation's name as `X-Amz-Target` has it after `TrentService.`, and
+    /// the body.
+    ///
+    /// # Errors
+    /// `UnknownOperationException` for a name that KMS does not have,
+    /// `UnsupportedOperationException` for an operation or a member that is not served,
+    /// `SerializationException` for a body that is no JSON object of the model's types,
+    /// `ValidationException` for members that break the model's constraints.
+    pub fn parse(operation: &str, body: &[u8]) -> Result<Self, KmsError> {
+        let Some(shape) = input(operation) else {
+            return Err(KmsError::silent("UnknownOperationException"));
+        };
+        let Some(kind) = Kind::named(operation) else {
+            return Err(texts::unsupported(format!("The operation {operation} is not supported.")));
+        };
+        let mut request = wire::parse(body)?;
+        wire::validate(shape, &mut request)?;
+        refuse_unserved(kind, &mut request)?;
+        Ok(Self { kind, input: Input::take(kind, &mut Members(request))? })
+    }
+
+    /// The operation's name in the model's spelling.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind.facts().name
+    }
+
+    /// Whether it changes what is stored: its audit record must be on disk before its answer.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        self.kind.facts().mutation
+    }
+
+    /// Holds each encryption context to a limit of bytes, keys and values together: a limit of
+    /// ours, for AWS documents none.
+    pub(super) fn check_encryption_contexts(&self, most: usize) -> Result<(), KmsError> {
+        let contexts = match &self.input {
+            Input::Encrypt { context, .. } | Input::Decrypt { context, .. } | Input::DataKey { context, .. } => {
+                [("EncryptionContext", Some(context)), ("", None)]
+            }
+            Input::ReEncrypt(request) => [
+                ("SourceEncryptionContext", Some(&request.source_context)),
+                ("DestinationEncryptionContext", Some(&request.destination_context)),
+            ],
+            _ => return Ok(()),
+        };
+        for (name, context) in contexts {
+            let bytes = context.map_or(0, EncryptionContext::bytes);
+            if bytes > most {
+                return Err(texts::validation(format!(
+                    "{name} must have at most {most} bytes of keys and values, and has {bytes}."
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Operation({})", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(operation: &str, body: &str) -> (&'static str, String) {
+        let error = Operation::parse(operation, body.as_bytes()).err().unwrap();
+        (error.code(), error.message().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn what_is_not_served_is_named() {
+        for (operation, body, thing) in [
+            ("CreateGrant", "not even JSON", "CreateGrant"),
+            ("Sign", "{}", "Sign"),
+            ("CreateKey", r#"{"MultiRegion":true}"#, "MultiRegion"),
+            ("CreateKey", r#"{"Origin":"EXTERNAL"}"#, "EXTERNAL"),
+            ("CreateKey", r#"{"KeySpec":"RSA_2048","KeyUsage":"ENCRYPT_DECRYPT"}"#, "RSA_2048"),
+            ("CreateKey", r#"{"CustomerMasterKeySpec":"HMAC_256"}"#, "HMAC_256"),
+            ("CreateKey", r#"{"KeyUsage":"SIGN_VERIFY"}"#, "SIGN_VERIFY"),
+            ("CreateKey", r#"{"CustomKeyStoreId":"cks-1"}"#, "CustomKeyStoreId"),
+            ("Encrypt", r#"{"KeyId":"k","Plaintext":"QQ==","DryRun":true}"#, "DryRun"),
+            ("Encrypt", r#"{"KeyId":"k","Plaintext":"QQ==","GrantTokens":["t"]}"#, "GrantTokens"),
+            ("GenerateRandom", r#"{"Recipient":{}}"#, "Recipient"),
+        ] {
+            let (code, message) = refused(operation, body);
+            assert_eq!(code, "UnsupportedOperationException", "{operation} {body}");
+            assert!(message.contains(thing), "{message}");
+        }
+        assert_eq!(refused("Nonsense", "{}").0, "UnknownOperationException");
+    }
+
+    #[test]
+    fn defaults_spelled_out_are_served() {
+        for (operation, body) in [
+            ("CreateKey", "{}"),
+            (
+                "CreateKey",
+                r#"{"MultiRegion":false,"Origin":"AWS_KMS","KeySpec":"SYMMETRIC_DEFAULT","KeyUsage":"ENCRYPT_DECRYPT"}"#,
+            ),
+            ("CreateKey", r#"{"CustomerMasterKeySpec":"SYMMETRIC_DEFAULT","XksKeyId":null}"#),
+            ("Encrypt", r#"{"KeyId":"k","Plaintext":"QQ==","GrantTokens":[],"DryRun":false,"Unknown":{"x":1}}"#),
+        ] {
+            assert!(Operation::parse(operation, body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_audit_shows_the_context_and_no_plaintext() {
+        let body = r#"{"KeyId":"alias/a","Plaintext":"c2VjcmV0","EncryptionContext":{"Tenant":"x"}}"#;
+        let shown = Operation::parse("Encrypt", body.as_bytes()).unwrap().request_parameters().unwrap().to_value();
+        assert_eq!(
+            shown,
+            json!({"keyId": "alias/a", "encryptionContext": {"Tenant": "x"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
+        );
+        assert!(Operation::parse("ListKeys", b"{}").unwrap().request_parameters().is_none());
+    }
+
+    #[test]
+    fn the_encryption_context_has_a_limit() {
+        let most = 8192;
+        for (length, good) in [(most, true), (most + 1, false)] {
+            let context = format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 1));
+            for (operation, body) in [
+                ("Encrypt", format!(r#"{{"KeyId":"k","Plaintext":"QQ==","EncryptionContext":{context}}}"#)),
+                ("Decrypt", format!(r#"{{"CiphertextBlob":"QQ==","EncryptionContext":{context}}}"#)),
+                ("GenerateDataKey", format!(r#"{{"KeyId":"k","KeySpec":"AES_256","EncryptionContext":{context}}}"#)),
+                (
+                    "ReEncrypt",
+                    format!(
+                        r#"{{"CiphertextBlob":"QQ==","DestinationKeyId":"k","SourceEncryptionContext":{context}}}"#
+                    ),
+                ),
+                (
+                    "ReEncrypt",
+                    format!(
+                        r#"{{"CiphertextBlob":"QQ==","DestinationKeyId":"k","DestinationEncryptionContext":{context}}}"#
+                    ),
+                ),
+            ] {
+                let operation = Operation::parse(operation, body.as_bytes()).unwrap();
+                assert_eq!(operation.check_encryption_contexts(most).is_ok(), good, "{} {length}", operation.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use super::members::Members;
+use super::{CreateKey, Input, ReEncrypt};
+use crate::kms::api::Kind;
+use crate::kms::error::{KmsError, texts};
+
+/// The deletion window in days (KMS API Reference, "`ScheduleKeyDeletion`").
+const MIN_WINDOW_DAYS: i64 = 7;
+const MAX_WINDOW_DAYS: i64 = 30;
+
+/// A number against limits that are narrower than the model's.
+fn held_between(number: Option<i64>, member: &str, min: i64, max: i64) -> Result<(), KmsError> {
+    let (relation, bound) = match number {
+        Some(number) if number < min => ("greater", min),
+        Some(number) if number > max => ("less", max),
+        _ => return Ok(()),
+    };
+    let number = number.unwrap_or_default();
+    Err(texts::validation(format!(
+        "1 validation error detected: Value '{number}' at '{member}' failed to satisfy constraint: Member must have value {relation} than or equal to {bound}"
+    )))
+}
+
+impl Input {
+    /// The members of an operation, out of a request that the model was held to.
+    pub(super) fn take(kind: Kind, members: &mut Members<'_>) -> Result<Self, KmsError> {
+        let key = |members: &mut Members<'_>| members.required("KeyId");
+        Ok(match kind {
+            Kind::CancelKeyDeletion
+            | Kind::DescribeKey
+            | Kind::DisableKey
+            | Kind::DisableKeyRotation
+            | Kind::EnableKey
+            | Kind::GetKeyRotationStatus
+            | Kind::RotateKeyOnDemand => Self::Key { key_id: key(members) },
+            Kind::CreateKey => Self::CreateKey(CreateKey {
+                policy: members.text("Policy"),
+                description: members.text("Description"),
+                tags: members.tags(),
+                bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
+            }),
+            Kind::ListKeys
+            | Kind::ListAliases
+            | Kind::ListKeyPolicies
+            | Kind::ListKeyRotations
+            | Kind::ListResourceTags => Self::List {
+                key_id: members.text("KeyId"),
+                page: members.page(),
+                all_material: members.text("IncludeKeyMaterial").as_deref() == Some("ALL_KEY_MATERIAL"),
+            },
+            Kind::GetKeyPolicy => Self::GetKeyPolicy { key_id: key(members), policy_name: members.text("PolicyName") },
+            Kind::PutKeyPolicy => Self::PutKeyPolicy {
+                key_id: key(members),
+                policy_name: members.text("PolicyName"),
+                policy: members.required("Policy"),
+                bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
+            },
+            Kind::ScheduleKeyDeletion => {
+                let window_days = members.number("PendingWindowInDays");
+                held_between(window_days, "pendingWindowInDays", MIN_WINDOW_DAYS, MAX_WINDOW_DAYS)?;
+                Self::ScheduleKeyDeletion { key_id: key(members), window_days }
+            }
+            Kind::UpdateKeyDescription => {
+                Self::UpdateKeyDescription { key_id: key(members), description: members.required("Description") }
+            }
+            Kind::CreateAlias | Kind::UpdateAlias | Kind::DeleteAlias => {
+                Self::Alias { alias_name: members.required("AliasName"), target: members.text("TargetKeyId") }
+            }
+            Kind::TagResource => Self::Tag { key_id: key(members), tags: members.tags() },
+            Kind::UntagResource => Self::Untag { key_id: key(members), tag_keys: members.texts("TagKeys") },
+            Kind::EnableKeyRotation => {
+                Self::EnableKeyRotation { key_id: key(members), period_days: members.number("RotationPeriodInDays") }
+            }
+            Kind::Encrypt => Self::Encrypt {
+                key_id: key(members),
+                plaintext: members.blob("Plaintext").unwrap_or_default(),
+                context: members.context("EncryptionContext"),
+                algorithm: members.text("EncryptionAlgorithm"),
+            },
+            Kind::Decrypt => Self::Decrypt {
+                key_id: members.text("KeyId"),
+                ciphertext: members.ciphertext()?,
+                context: members.context("EncryptionContext"),
+                algorithm: members.text("EncryptionAlgorithm"),
+            },
+            Kind::ReEncrypt => Self::ReEncrypt(ReEncrypt {
+                ciphertext: members.ciphertext()?,
+                source_key_id: members.text("SourceKeyId"),
+                source_context: members.context("SourceEncryptionContext"),
+                source_algorithm: members.text("SourceEncryptionAlgorithm"),
+                destination_key_id: members.required("DestinationKeyId"),
+                destination_context: members.context("DestinationEncryptionContext"),
+                destination_algorithm: members.text("DestinationEncryptionAlgorithm"),
+            }),
+            Kind::GenerateDataKey | Kind::GenerateDataKeyWithoutPlaintext => {
+                let (spec, bytes) = (members.text("KeySpec"), members.number("NumberOfBytes"));
+                if spec.is_some() == bytes.is_some() {
+                    return Err(texts::validation("Please specify either number of bytes or key spec."));
+                }
+                Self::DataKey { key_id: key(members), context: members.context("EncryptionContext"), spec, bytes }
+            }
+            Kind::GenerateRandom => {
+                let bytes = members.number("NumberOfBytes");
+                if bytes.is_none() {
+                    return Err(texts::validation("NumberOfBytes must be specified."));
+                }
+                Self::Random { bytes }
+            }
+        })
+    }
+}

@@ -1,0 +1,62 @@
+use crate::kms::api::Kind;
+use crate::kms::error::{KmsError, texts};
+use crate::kms::wire::{Json, Object};
+
+/// What makes a member of later work a reason to refuse.
+enum Unserved {
+    /// Any value but this one.
+    OtherThan(&'static str),
+    /// `true`.
+    True,
+    /// Anything but an empty list.
+    Items,
+    /// Any value at all.
+    Anything,
+}
+
+/// Members that name what is not served, wherever they may stand.
+const UNSERVED: &[(&str, Unserved)] = &[
+    ("MultiRegion", Unserved::True),
+    ("Origin", Unserved::OtherThan("AWS_KMS")),
+    ("KeyUsage", Unserved::OtherThan("ENCRYPT_DECRYPT")),
+    ("CustomerMasterKeySpec", Unserved::OtherThan("SYMMETRIC_DEFAULT")),
+    ("CustomKeyStoreId", Unserved::Anything),
+    ("XksKeyId", Unserved::Anything),
+    ("GrantTokens", Unserved::Items),
+    ("DryRun", Unserved::True),
+    ("DryRunModifiers", Unserved::Items),
+    ("Recipient", Unserved::Anything),
+];
+
+/// # Errors
+/// `UnsupportedOperationException` for a member that names what is not served.
+pub(super) fn refuse_unserved(kind: Kind, request: &mut Object<'_>) -> Result<(), KmsError> {
+    let refuse = |name: &str, value: &str| Err(texts::unsupported(format!("{name}{value} is not supported.")));
+    for (name, rule) in UNSERVED {
+        match (rule, request.get_mut(name)) {
+            (Unserved::True, Some(Json::Bool(true))) => return refuse(name, " true"),
+            (Unserved::OtherThan(served), Some(Json::Text(text))) if text != served => {
+                return refuse(name, &format!(" {text}"));
+            }
+            (Unserved::Items, Some(Json::List(list))) if !list.is_empty() => return refuse(name, ""),
+            (Unserved::Anything, Some(_)) => return refuse(name, ""),
+            _ => {}
+        }
+    }
+    if kind == Kind::CreateKey {
+        let spec = |request: &mut Object<'_>, name: &str| match request.get_mut(name) {
+            Some(Json::Text(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        let (new, old) = (spec(request, "KeySpec"), spec(request, "CustomerMasterKeySpec"));
+        if new.is_some() && old.is_some() {
+            return Err(texts::validation(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            ));
+        }
+        if let Some(spec) = new.filter(|spec| spec != "SYMMETRIC_DEFAULT") {
+            return refuse("KeySpec", &format!(" {spec}"));
+        }
+    }
+    Ok(())
+}
