@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalPolicies};
-use keystile::aws::{Caller, Clock, OffsetClock, Surroundings, SystemClock};
+use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalLookup, PrincipalPolicies};
+use keystile::aws::{Caller, Clock, OffsetClock, Principal, Surroundings, SystemClock};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
 use keystile::kms::{Answer, Kms, Operation, Settings};
@@ -20,6 +20,10 @@ struct Everyone;
 impl PrincipalDirectory for Everyone {
     fn exists(&self, _: &PrincipalPattern) -> bool {
         true
+    }
+
+    fn look_up(&self, _: &Principal) -> PrincipalLookup {
+        PrincipalLookup::Unknown
     }
 }
 

@@ -92,6 +92,8 @@ impl Authorizer {
         for (check, asked) in subject.checks().iter().enumerate() {
             let applicable = Applicable {
                 resource_policy: asked.resource_policy.as_ref(),
+                grants: &asked.grants,
+                encryption_context: asked.encryption_context.as_ref(),
                 cross_account: asked.cross_account,
                 through_ciphertext: asked.through_ciphertext,
                 ..Applicable::new(principal)

@@ -203,6 +203,7 @@ fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     into.extend(applicable.grants.len().to_le_bytes());
     let mut source_arn = false;
     for grant in applicable.grants {
+        text(grant.id.as_deref().unwrap_or_default(), into);
         principal(Some(&grant.grantee), into);
         principal(grant.retiring.as_ref(), into);
         into.extend(grant.operations.len().to_le_bytes());

@@ -69,7 +69,7 @@ pub struct DecidedBy {
     pub document: Option<u32>,
     /// Which statement of the document, from 0; none where the layer was silent.
     pub statement: Option<u32>,
-    /// The statement's Sid.
+    /// The statement's Sid; a grant's id.
     pub sid: Option<String>,
     /// The document's file, where it came from one.
     pub file: Option<String>,

@@ -30,7 +30,7 @@ impl Miss {
             let operations = grant.operations.iter().map(|operation| format!("kms:{operation}")).collect();
             failed.push(element(Element::Action, operations, request.action.to_string()));
         }
-        if reads_encryption_context(request) {
+        if reads_encryption_context(&request.action) {
             let constraints = [
                 ("EncryptionContextEquals", &grant.constraints.encryption_context_equals),
                 ("EncryptionContextSubset", &grant.constraints.encryption_context_subset),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::{Caller, ConditionKey, Principal, catalogue};
+use crate::aws::{ActionName, Caller, ConditionKey, Principal, catalogue};
 
 use super::answer::{OwnSide, allow};
 use super::flow::{Question, Standing};
@@ -55,7 +55,7 @@ impl Grant {
         self.grantee.names(&request.caller).is_some()
     }
 
-    pub(super) fn covers(&self, action: &crate::aws::ActionName) -> bool {
+    pub(super) fn covers(&self, action: &ActionName) -> bool {
         self.operations.iter().any(|operation| operation.eq_ignore_ascii_case(action.name()))
     }
 
@@ -66,7 +66,7 @@ impl Grant {
             let key = ConditionKey::new(SOURCE_ARN);
             request.value(&key).is_some_and(|value| value.texts() == [arn.as_str()])
         };
-        let reads_context = reads_encryption_context(request);
+        let reads_context = reads_encryption_context(&request.action);
         let equals = constraints.encryption_context_equals.as_ref().filter(|_| reads_context);
         let subset = constraints.encryption_context_subset.as_ref().filter(|_| reads_context);
         equals.is_none_or(|equals| equals.len() == context.map_or(0, BTreeMap::len) && equals.iter().all(has))
@@ -77,7 +77,7 @@ impl Grant {
 
 impl Question<'_> {
     pub(super) fn retires_grant(&self) -> bool {
-        is(self.inputs.request, RETIRE_GRANT)
+        is(&self.inputs.request.action, RETIRE_GRANT)
     }
 
     /// What the grants make of a request that nothing else allows: none where no grant matches it.
@@ -97,7 +97,7 @@ impl Question<'_> {
                 continue;
             }
             match self.limit(named, grant, own) {
-                None => return Some(allowed(place, named, self.is_of_issuer(grant), own)),
+                None => return Some(allowed(place, grant, named, self.is_of_issuer(grant), own)),
                 Some(layer) => limited = limited.or(Some(layer)),
             }
         }
@@ -118,7 +118,7 @@ impl Question<'_> {
             for named in [retiring, grantee, issuer].into_iter().flatten() {
                 let limit = if self.standing() == Standing::Foreign { own.silent() } else { limit_of(named, own) };
                 match limit {
-                    None => return allowed(place, named, self.standing() != Standing::Foreign, own),
+                    None => return allowed(place, grant, named, self.standing() != Standing::Foreign, own),
                     Some(layer) => limited = limited.or(Some(layer)),
                 }
             }
@@ -149,13 +149,13 @@ fn limit_of(named: Named, own: &OwnSide) -> Option<Layer> {
     }
 }
 
-fn allowed(place: u32, named: Named, is_own: bool, own: &OwnSide) -> Decision {
-    let grant = DecidedBy {
+fn allowed(place: u32, grant: &Grant, named: Named, is_own: bool, own: &OwnSide) -> Decision {
+    let by_grant = DecidedBy {
         layer: Layer::Grant,
         level: None,
         document: Some(place),
         statement: None,
-        sid: None,
+        sid: grant.id.clone(),
         file: None,
         line: None,
     };
@@ -164,14 +164,14 @@ fn allowed(place: u32, named: Named, is_own: bool, own: &OwnSide) -> Decision {
         Named::ByRole if is_own => own.limits_allowing().collect(),
         _ => own.allowing(),
     };
-    allow(std::iter::once(grant).chain(beside).collect())
+    allow(std::iter::once(by_grant).chain(beside).collect())
 }
 
 /// The constraints on the encryption context are ignored for actions that have none.
-pub(super) fn reads_encryption_context(request: &AuthzRequest) -> bool {
-    !["kms:DescribeKey", RETIRE_GRANT].iter().any(|name| is(request, name))
+pub(super) fn reads_encryption_context(action: &ActionName) -> bool {
+    !["kms:DescribeKey", RETIRE_GRANT].iter().any(|name| is(action, name))
 }
 
-fn is(request: &AuthzRequest, action: &str) -> bool {
-    request.action.as_str().eq_ignore_ascii_case(action)
+fn is(action: &ActionName, name: &str) -> bool {
+    action.as_str().eq_ignore_ascii_case(name)
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::slices::{Fingerprint, PerAction, Reads};
-use crate::aws::{ActionName, Arn};
+use crate::aws::{ActionName, Arn, Principal};
 use crate::cedar::{CompiledDocument, Slice};
 use crate::iam::PrincipalPattern;
 
@@ -119,8 +119,22 @@ impl ActionPolicies {
     }
 }
 
+/// What is known of a principal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrincipalLookup {
+    /// It is of an account that is served, and is not there.
+    Missing,
+    /// It is there, under this unique id (a session has its role's).
+    Known(Arc<str>),
+    /// It has no unique id, or is of an account that is not served: it is taken as it is.
+    Unknown,
+}
+
 /// What the engine must know of identities.
 pub trait PrincipalDirectory: Send + Sync {
     /// Whether the principal that a key policy names exists (PutKeyPolicy refuses one that does not).
     fn exists(&self, principal: &PrincipalPattern) -> bool;
+
+    /// What is known of a principal that a grant names.
+    fn look_up(&self, principal: &Principal) -> PrincipalLookup;
 }

@@ -1,9 +1,10 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Surroundings};
 
-use super::AttachedDocument;
+use super::{AttachedDocument, Grant};
 
 /// One action on one resource by one caller: what is decided.
 #[derive(Clone, Debug)]
@@ -123,6 +124,11 @@ pub struct Check {
     pub request: AuthzRequest,
     /// The key's policy; none for a resource that can't have one.
     pub resource_policy: Option<AttachedDocument>,
+    /// The grants on the key that may be the caller's; for `kms:RetireGrant` the grant to retire.
+    pub grants: Vec<Grant>,
+    /// The encryption context that grants compare, names in its own case; none where there are no
+    /// grants, or the request gives none.
+    pub encryption_context: Option<BTreeMap<String, String>>,
     /// Whether AWS lets principals of other accounts do this at all (KMS Developer Guide,
     /// "Allowing users in other accounts to use a KMS key").
     pub cross_account: bool,

@@ -241,6 +241,8 @@ fn a_permit_needs_every_check() {
     let check = |statements: &str| Check {
         request: request(USER, "kms:ReEncryptFrom", key("111122223333")),
         resource_policy: Some(attached(DocumentKind::KeyPolicy, statements)),
+        grants: Vec::new(),
+        encryption_context: None,
         cross_account: true,
         through_ciphertext: true,
     };

@@ -193,6 +193,7 @@ struct ExplainTable {
 struct EngineTable {
     key_cache_bytes: Option<Spanned<Size>>,
     max_keys: Option<Spanned<u32>>,
+    max_grants_per_key: Option<Spanned<u32>>,
     encryption_context_max_bytes: Option<Spanned<Size>>,
 }
 
@@ -295,6 +296,9 @@ impl File {
             engine: EngineSettings {
                 key_cache_bytes: within.size("engine.key_cache_bytes", engine.key_cache_bytes, 256 * MIB, 0..=TIB)?,
                 max_keys: within.range("engine.max_keys", engine.max_keys, 1_000_000, 1..=1_000_000_000)?.into(),
+                max_grants_per_key: within
+                    .range("engine.max_grants_per_key", engine.max_grants_per_key, 50_000, 1..=1_000_000)?
+                    .into(),
                 encryption_context_max_bytes: within.size(
                     "engine.encryption_context_max_bytes",
                     engine.encryption_context_max_bytes,

@@ -149,6 +149,8 @@ pub struct EngineSettings {
     pub key_cache_bytes: u64,
     /// Keys of an account in a region. 1 to 1,000,000,000, default 1,000,000.
     pub max_keys: u64,
+    /// Grants on a key. 1 to 1,000,000, default 50,000.
+    pub max_grants_per_key: u64,
     /// Bytes of an encryption context, names and values. 1 KiB to 64 KiB, default 8 KiB.
     pub encryption_context_max_bytes: u64,
 }

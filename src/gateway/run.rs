@@ -170,6 +170,7 @@ async fn open(config: &Config, data_dir: &DataDir, documents: &Arc<Documents>) -
         kms::Settings {
             record_cache_bytes: usize::try_from(config.engine.key_cache_bytes).unwrap_or(usize::MAX),
             max_keys: config.engine.max_keys,
+            max_grants_per_key: config.engine.max_grants_per_key,
             encryption_context_max_bytes: usize::try_from(config.engine.encryption_context_max_bytes)
                 .unwrap_or(usize::MAX),
             ..kms::Settings::default()

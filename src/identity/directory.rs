@@ -12,7 +12,9 @@ use super::unique_id::stand_in;
 use super::{
     AccessKeyEntry, AuthorizationDetails, ControlPolicyTexts, IdentityError, OrganizationEntry, SharedCredentials,
 };
-use crate::authz::{AttachedDocument, DocumentSource, Organization, PrincipalDirectory, PrincipalPolicies};
+use crate::authz::{
+    AttachedDocument, DocumentSource, Organization, PrincipalDirectory, PrincipalLookup, PrincipalPolicies,
+};
 use crate::aws::{AccountId, Arn, Caller, Principal, Session};
 use crate::cedar::{CompileError, Documents};
 use crate::iam::{DocumentKind, PrincipalPattern};
@@ -127,6 +129,23 @@ impl PrincipalDirectory for Directory {
             | PrincipalPattern::Federated(_)
             | PrincipalPattern::CanonicalUser(_) => true,
         }
+    }
+
+    fn look_up(&self, principal: &Principal) -> PrincipalLookup {
+        let Some(account) = principal.account().and_then(|account| self.accounts.get(&account)) else {
+            return PrincipalLookup::Unknown;
+        };
+        let known = match principal {
+            Principal::User(arn) => account.users.get(arn.as_str()),
+            Principal::Role(arn) => {
+                principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn)
+            }
+            Principal::Session(_) => principal.session_role_name().and_then(|name| account.roles.get(name)),
+            Principal::Root(_) | Principal::FederatedUser(_) | Principal::Service(_) | Principal::Anonymous => {
+                return PrincipalLookup::Unknown;
+            }
+        };
+        known.map_or(PrincipalLookup::Missing, |known| PrincipalLookup::Known(Arc::clone(&known.id)))
     }
 }
 

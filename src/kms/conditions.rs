@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::api::Kind;
-use super::operation::{CreateKey, EncryptionContext, Input};
+use super::operation::{CreateGrant, CreateKey, EncryptionContext, Input};
 use crate::aws::ContextValue;
 
 /// Condition keys by their names in lower case.
@@ -25,9 +25,43 @@ pub(super) fn of_new_key(create: &CreateKey) -> Conditions {
     conditions
 }
 
+/// What `CreateGrant` gives.
+fn of_new_grant(create: &CreateGrant) -> Conditions {
+    let owned = |text: &String| ContextValue::Text(Cow::Owned(text.clone()));
+    let operations = create.operations.iter().map(|name| Cow::Owned(name.clone())).collect();
+    let mut conditions: Conditions = vec![
+        ("kms:grantoperations".into(), ContextValue::Many(operations)),
+        ("kms:granteeprincipal".into(), owned(&create.grantee)),
+        for_aws_resource(),
+    ];
+    conditions.extend(create.retiring.as_ref().map(|principal| ("kms:retiringprincipal".into(), owned(principal))));
+    conditions.extend(of_constraints(create.equals.as_ref(), create.subset.as_ref()));
+    conditions
+}
+
+/// What the constraints of a grant give to `CreateGrant` and `RetireGrant`: of both, the narrower
+/// one counts.
+pub(super) fn of_constraints(equals: Option<&EncryptionContext>, subset: Option<&EncryptionContext>) -> Conditions {
+    let (kind, context) = match (equals, subset) {
+        (Some(equals), _) => ("EncryptionContextEquals", equals),
+        (None, Some(subset)) => ("EncryptionContextSubset", subset),
+        (None, None) => return Vec::new(),
+    };
+    let mut conditions = of_encryption_context(context);
+    conditions.push(("kms:grantconstrainttype".into(), text(kind)));
+    conditions
+}
+
+/// No AWS service calls for anybody here.
+fn for_aws_resource() -> (Cow<'static, str>, ContextValue<'static>) {
+    ("kms:grantisforawsresource".into(), ContextValue::Bool(false))
+}
+
 /// What an operation on one key gives.
 pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
     match input {
+        Input::CreateGrant(create) => of_new_grant(create),
+        Input::ListGrants { .. } | Input::RevokeGrant { .. } => vec![for_aws_resource()],
         Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
         Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
         // Omitted in the request, the period authorises as the default.
@@ -62,14 +96,21 @@ pub(super) fn cryptographic(key_id: Option<&str>, context: &EncryptionContext, a
     };
     conditions.push(("kms:encryptionalgorithm".into(), algorithm));
     conditions.extend(request_alias(key_id));
-    if !context.0.is_empty() {
-        for (key, value) in &context.0 {
-            let name = format!("kms:encryptioncontext:{}", key.to_lowercase());
-            conditions.push((Cow::Owned(name), ContextValue::Text(Cow::Owned(value.clone()))));
-        }
-        let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
-        conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
+    conditions.extend(of_encryption_context(context));
+    conditions
+}
+
+fn of_encryption_context(context: &EncryptionContext) -> Conditions {
+    if context.0.is_empty() {
+        return Vec::new();
     }
+    let pair = |(key, value): &(String, String)| {
+        let name = format!("kms:encryptioncontext:{}", key.to_lowercase());
+        (Cow::Owned(name), ContextValue::Text(Cow::Owned(value.clone())))
+    };
+    let mut conditions: Conditions = context.0.iter().map(pair).collect();
+    let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
+    conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
     conditions
 }
 

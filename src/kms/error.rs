@@ -148,6 +148,22 @@ pub(super) mod texts {
         KmsError::new("NotFoundException", "No such policy exists")
     }
 
+    pub(crate) fn no_such_grant(id: &str) -> KmsError {
+        KmsError::new("NotFoundException", format!("Grant ID {id} not found"))
+    }
+
+    pub(crate) fn invalid_arn(arn: &str) -> KmsError {
+        KmsError::new("InvalidArnException", format!("ARN is not valid: {arn}"))
+    }
+
+    pub(crate) fn no_such_principal(arn: &str) -> KmsError {
+        KmsError::new("InvalidArnException", format!("ARN does not refer to a valid principal: {arn}"))
+    }
+
+    pub(crate) fn dry_run() -> KmsError {
+        KmsError::new("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+    }
+
     pub(crate) fn disabled(arn: &str) -> KmsError {
         KmsError::new("DisabledException", format!("{arn} is disabled."))
     }

@@ -13,6 +13,7 @@ mod conditions;
 mod engine;
 mod error;
 mod events;
+mod grant_token;
 mod name;
 mod operation;
 mod records;

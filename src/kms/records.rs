@@ -1,5 +1,6 @@
 //! What the store holds: JSON behind a byte that tells the version. An older version always reads.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use data_encoding::HEXLOWER;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::KmsError;
 use super::name::KeyName;
-use crate::authz::KeyAttributes;
+use crate::authz::{Grant, GrantConstraints, GrantPrincipal, GrantSet, KeyAttributes};
 use crate::aws::{AccountId, Arn};
 use crate::cedar::CompiledDocument;
 
@@ -54,6 +55,9 @@ pub(super) struct KeyRecord {
     pub(super) rotations: u32,
     /// On-demand rotations so far.
     pub(super) on_demand: u32,
+    /// Whether it ever had a grant: the grants of one that had none are not looked for.
+    #[serde(default)]
+    pub(super) granted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +141,83 @@ pub(super) struct AliasRecord {
     pub(super) target: uuid::Uuid,
     pub(super) created: i64,
     pub(super) updated: i64,
+}
+
+/// A grant. Principals are as the request named them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct GrantRecord {
+    pub(super) created: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    pub(super) grantee: GrantedTo,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retiring: Option<GrantedTo>,
+    pub(super) operations: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) equals: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) subset: Option<BTreeMap<String, String>>,
+    /// The account of who made it.
+    pub(super) issuer: AccountId,
+}
+
+/// A principal with the unique id that it had when the grant was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct GrantedTo {
+    pub(super) principal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unique_id: Option<String>,
+}
+
+impl GrantedTo {
+    fn principal(&self) -> Result<GrantPrincipal, String> {
+        let principal = self.principal.parse().map_err(|_| "names no principal".to_owned())?;
+        Ok(GrantPrincipal { principal, unique_id: self.unique_id.clone() })
+    }
+}
+
+impl GrantRecord {
+    /// The grant as it authorises.
+    pub(super) fn grant(&self, id: &str) -> Result<Grant, String> {
+        Ok(Grant {
+            id: Some(id.to_owned()),
+            grantee: self.grantee.principal()?,
+            retiring: self.retiring.as_ref().map(GrantedTo::principal).transpose()?,
+            operations: self.operations.clone(),
+            constraints: GrantConstraints {
+                encryption_context_equals: self.equals.clone(),
+                encryption_context_subset: self.subset.clone(),
+                source_arn: None,
+            },
+            issuing_account: self.issuer,
+        })
+    }
+}
+
+/// How many grants a grantee has on a key; written by every change of them, so that its revision
+/// is theirs.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct GranteeRecord {
+    pub(super) grants: usize,
+}
+
+/// A grantee's grants on a key, read when they are first needed: a function of the record's
+/// revision.
+#[derive(Debug)]
+pub(super) struct GranteeView {
+    pub(super) record: GranteeRecord,
+    pub(super) grants: OnceLock<Arc<GrantSet>>,
+}
+
+impl GranteeView {
+    pub(super) fn decode(_: &[u8], value: &[u8]) -> Result<Self, String> {
+        Ok(Self { record: decode(value)?, grants: OnceLock::new() })
+    }
+
+    /// About how many bytes it takes with its grants.
+    pub(super) fn weigh(&self) -> usize {
+        size_of::<Self>() + self.record.grants * 1536
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::operation::{EncryptionContext, Input, Operation};
+use super::operation::{CreateGrant, EncryptionContext, Input, Operation, RetireGrant};
 use super::wire::{JsonText, ObjectText};
 
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
@@ -11,7 +11,7 @@ impl Operation {
     /// ciphertext; none where nothing is left.
     #[must_use]
     pub fn request_parameters(&self) -> Option<JsonText> {
-        self.input.shown().finish_unless_empty()
+        self.input.shown().optional("dryRun", self.dry_run.then_some(true)).finish_unless_empty()
     }
 }
 
@@ -78,6 +78,27 @@ impl Input {
                 .optional("keySpec", spec.as_ref())
                 .optional("numberOfBytes", *bytes),
             Self::Random { bytes } => members.optional("numberOfBytes", *bytes),
+            Self::CreateGrant(create) => members
+                .text("keyId", &create.key_id)
+                .text("granteePrincipal", &create.grantee)
+                .optional("retiringPrincipal", create.retiring.as_ref())
+                .value("operations", &create.operations)
+                .optional("constraints", constraints(create))
+                .optional("name", create.name.as_ref()),
+            Self::ListGrants { key_id, grant_id, grantee, page } => members
+                .text("keyId", key_id)
+                .optional("grantId", grant_id.as_ref())
+                .optional("granteePrincipal", grantee.as_ref())
+                .optional("limit", page.limit)
+                .optional("marker", page.marker.as_ref()),
+            Self::ListRetirableGrants { retiring, page } => members
+                .text("retiringPrincipal", retiring)
+                .optional("limit", page.limit)
+                .optional("marker", page.marker.as_ref()),
+            Self::RetireGrant(RetireGrant::Token(_)) => members,
+            Self::RetireGrant(RetireGrant::Grant { key_id, grant_id }) | Self::RevokeGrant { key_id, grant_id } => {
+                members.text("keyId", key_id).text("grantId", grant_id)
+            }
         }
     }
 }
@@ -85,6 +106,22 @@ impl Input {
 /// An encryption context as an object in the request's order; none where it is empty.
 fn shown(context: &EncryptionContext) -> Option<ContextJson<'_>> {
     (!context.0.is_empty()).then_some(ContextJson(&context.0))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConstraintsJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_context_equals: Option<ContextJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_context_subset: Option<ContextJson<'a>>,
+}
+
+fn constraints(create: &CreateGrant) -> Option<ConstraintsJson<'_>> {
+    (create.equals.is_some() || create.subset.is_some()).then(|| ConstraintsJson {
+        encryption_context_equals: create.equals.as_ref().and_then(shown),
+        encryption_context_subset: create.subset.as_ref().and_then(shown),
+    })
 }
 
 struct ContextJson<'a>(&'a [(String, String)]);

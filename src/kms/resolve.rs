@@ -1,3 +1,5 @@
+mod grants;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Sup
 use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Region, Surroundings};
 use crate::cedar::CompiledDocument;
 use crate::store::Record;
+
+pub(super) use grants::GrantFound;
 
 /// A request with everything that it names, looked up once.
 pub struct Resolved {
@@ -52,6 +56,11 @@ pub(super) enum Target {
     ReEncrypt {
         source: Found,
         destination: Found,
+    },
+    /// A grant that is to be retired; none is there, or a permit comes of none.
+    Grant {
+        key: Found,
+        grant: Option<GrantFound>,
     },
 }
 
@@ -159,6 +168,8 @@ impl Asking<'_> {
                 supplied: Supplied::All,
             },
             resource_policy: None,
+            grants: Vec::new(),
+            encryption_context: None,
             cross_account: self.cross_account,
             through_ciphertext: self.through_ciphertext,
         }
@@ -193,8 +204,8 @@ impl Kms {
         let scene = Scene { account: caller.account, region: surroundings.region.clone(), now: surroundings.now };
         let asking = Asking { caller, surroundings, cross_account: facts.cross_account, through_ciphertext: false };
         let action = &facts.action;
-        let (target, checks) = match &operation.input {
-            Input::List { key_id: None, .. } | Input::Random { .. } => {
+        let (target, mut checks) = match &operation.input {
+            Input::List { key_id: None, .. } | Input::Random { .. } | Input::ListRetirableGrants { .. } => {
                 (Target::Nothing, vec![asking.on(action, Resource::None, Vec::new())])
             }
             Input::CreateKey(create) => {
@@ -226,6 +237,7 @@ impl Kms {
             Input::Alias { alias_name: name, target } => {
                 self.resolve_alias(&asking, action, name, target.as_deref(), &scene).await?
             }
+            Input::RetireGrant(request) => self.resolve_retirement(&asking, action, request, &scene).await?,
             Input::ReEncrypt(request) => {
                 let source = match &request.source_key_id {
                     Some(id) => self.named(id, KeyIds::WithAliases, &scene).await?,
@@ -268,6 +280,7 @@ impl Kms {
                 (Target::Key(found), vec![check])
             }
         };
+        self.add_grants(&operation.input, caller, &target, &mut checks).await?;
         Ok(Resolved { operation, checks, target, scene })
     }
 

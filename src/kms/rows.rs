@@ -9,6 +9,12 @@
 //! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
 //! kms/r/<account>/<region>/<key>/<be32 number>          its rotations
 //! kms/a/<account>/<region>/<alias name>                 aliases
+//! kms/g/<account>/<region>/<key>/<grant>                its grants
+//! kms/h/<account>/<region>/<key>/<grantee>              how many grants a grantee has on it, by a hash
+//! kms/i/<account>/<region>/<key>/<grantee>/<grant>      its grants by grantee
+//! kms/j/<account>/<region>/<key>/<hash>                 its named grants, by all that they were asked as
+//! kms/c/<account>/<region>/<key>/<shard>                how many grants it has, in shards
+//! kms/t/<region>/<principal>/<account>/<key>/<grant>    grants by retiring principal, by a hash
 //! kms/n/<account>/<region>/<shard>                      how many keys, in shards
 //! kms/d/<be64 milliseconds>/<what>/<account>/<region>/<key>   what is due
 //! kms/e/<be64 milliseconds>/<event id>                  service events not yet in the audit log
@@ -16,7 +22,9 @@
 
 use std::ops::Range;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::name::{AliasName, KeyName, key_id};
@@ -84,6 +92,69 @@ pub(super) fn count(name: &KeyName) -> Vec<u8> {
     let mut row = counts(name.account, &name.region);
     row.extend_from_slice(format!("{shard:02x}").as_bytes());
     row
+}
+
+pub(super) fn grants(name: &KeyName) -> Vec<u8> {
+    (of_key('g', name) + "/").into_bytes()
+}
+
+pub(super) fn grant(name: &KeyName, id: &str) -> Vec<u8> {
+    (of_key('g', name) + "/" + id).into_bytes()
+}
+
+/// Everything of a key's grants but the grants: the prefixes of its indexes.
+pub(super) fn grant_indexes(name: &KeyName) -> [Vec<u8>; 4] {
+    ['h', 'i', 'j', 'c'].map(|kind| (of_key(kind, name) + "/").into_bytes())
+}
+
+pub(super) fn grantee(name: &KeyName, principal: &str) -> Vec<u8> {
+    (of_key('h', name) + "/" + &principal_hash(principal)).into_bytes()
+}
+
+pub(super) fn grants_of_grantee(name: &KeyName, principal: &str) -> Vec<u8> {
+    (of_key('i', name) + "/" + &principal_hash(principal) + "/").into_bytes()
+}
+
+pub(super) fn grant_of_grantee(name: &KeyName, principal: &str, id: &str) -> Vec<u8> {
+    [grants_of_grantee(name, principal).as_slice(), id.as_bytes()].concat()
+}
+
+pub(super) fn named_grant(name: &KeyName, hash: &str) -> Vec<u8> {
+    (of_key('j', name) + "/" + hash).into_bytes()
+}
+
+pub(super) fn grant_counts(name: &KeyName) -> Vec<u8> {
+    (of_key('c', name) + "/").into_bytes()
+}
+
+/// The shard of a key's count of grants that a grant is counted in.
+pub(super) fn grant_count(name: &KeyName, id: &str) -> Vec<u8> {
+    let shard = id.bytes().next().map_or('0', char::from);
+    (of_key('c', name) + "/" + &shard.to_string()).into_bytes()
+}
+
+/// Shards of a key's count of grants: a grant's id is hexadecimal.
+pub(super) const GRANT_COUNT_SHARDS: usize = 16;
+
+pub(super) fn retirable(region: &Region, principal: &str) -> Vec<u8> {
+    format!("kms/t/{region}/{}/", principal_hash(principal)).into_bytes()
+}
+
+pub(super) fn retirable_grant(name: &KeyName, principal: &str, id: &str) -> Vec<u8> {
+    let of_principal = retirable(&name.region, principal);
+    [of_principal.as_slice(), format!("{}/{}/{id}", name.account, name.id).as_bytes()].concat()
+}
+
+/// What a row of the index by retiring principal says: the key and the grant's id.
+pub(super) fn read_retirable<'a>(region: &Region, rest: &'a [u8]) -> Option<(KeyName, &'a str)> {
+    let mut parts = std::str::from_utf8(rest).ok()?.split('/');
+    let (account, id, grant) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((KeyName { account: account.parse().ok()?, region: region.clone(), id: key_id(id)? }, grant))
+}
+
+/// 128 bits of a principal's hash: names are long, and hold slashes.
+fn principal_hash(principal: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(principal.as_bytes())[..16])
 }
 
 /// What falls due for a key.

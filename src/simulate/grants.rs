@@ -98,6 +98,7 @@ fn grant(item: &Member<'_>, name: &str, resource: &Resource) -> Result<Option<Gr
     }
     let constraints = raw.constraints.unwrap_or_default();
     Ok(Some(Grant {
+        id: None,
         grantee: principal("GranteePrincipal", &raw.grantee_principal)?.into(),
         retiring: raw
             .retiring_principal

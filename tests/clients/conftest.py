@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import textwrap
 import time
 import urllib.request
 
@@ -15,6 +16,7 @@ from botocore.config import Config
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("KEYSTILE_BIN", str(ROOT / "target/release/keystile"))
 REGION = "us-east-1"
+ACCOUNT = "111122223333"
 
 
 class Server:
@@ -108,3 +110,40 @@ def server(serve):
 def year_server(serve):
     """A server whose clock the test moves."""
     return serve("--test-clock")
+
+
+@pytest.fixture
+def team(serve, tmp_path):
+    """An account with two users: alice has no policies, bob may do everything by IAM."""
+    details = {
+        "UserDetailList": [
+            {"Path": "/", "UserName": "alice", "UserId": "AIDAALICEALICEALICE00", "Arn": f"arn:aws:iam::{ACCOUNT}:user/alice"},
+            {"Path": "/", "UserName": "bob", "UserId": "AIDABOBBOBBOBBOBBOB00", "Arn": f"arn:aws:iam::{ACCOUNT}:user/bob",
+             "UserPolicyList": [{"PolicyName": "all", "PolicyDocument": {
+                 "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}}]},
+        ],
+        "GroupDetailList": [], "RoleDetailList": [], "Policies": [],
+    }
+    (tmp_path / "details.json").write_text(json.dumps(details))
+    (tmp_path / "credentials.toml").write_text(textwrap.dedent(f"""
+        [[access_key]]
+        id = "AKIAALICEALICEALICE0"
+        secret = "alice-secret-alice-secret-alice-secret-0"
+        principal = "arn:aws:iam::{ACCOUNT}:user/alice"
+
+        [[access_key]]
+        id = "AKIABOBBOBBOBBOBBOB0"
+        secret = "bob-secret-bob-secret-bob-secret-bob-000"
+        principal = "arn:aws:iam::{ACCOUNT}:user/bob"
+    """))
+    config = tmp_path / "keystile.toml"
+    config.write_text(textwrap.dedent("""
+        data_dir = "keystile-data"
+        [iam]
+        authorization_details = ["details.json"]
+        credentials = ["credentials.toml"]
+    """))
+    server = serve(config=config)
+    alice = server.kms("AKIAALICEALICEALICE0", "alice-secret-alice-secret-alice-secret-0")
+    bob = server.kms("AKIABOBBOBBOBBOBBOB0", "bob-secret-bob-secret-bob-secret-bob-000")
+    return server, server.kms(), alice, bob

@@ -172,6 +172,7 @@ fn request(scene: &Scene) -> AuthzRequest {
 /// The grants to choose from.
 fn grants() -> Vec<Grant> {
     let grant = |grantee: &str, constraints, issuer: &str| Grant {
+        id: None,
         grantee: grantee.parse::<keystile::aws::Principal>().unwrap().into(),
         retiring: Some("arn:aws:iam::444455556666:user/eve".parse::<keystile::aws::Principal>().unwrap().into()),
         operations: vec!["Decrypt".to_owned(), "RetireGrant".to_owned()],

@@ -300,6 +300,7 @@ fn context_value(values: &Values) -> ContextValue<'static> {
 fn library_grant(case: &Case, grant: &interpreter::Grant) -> Grant {
     let principal = |text: &str| -> Principal { text.parse().unwrap() };
     Grant {
+        id: None,
         grantee: principal(&grant.grantee).into(),
         retiring: grant.retiring.as_deref().map(|text| principal(text).into()),
         operations: grant.operations.clone(),

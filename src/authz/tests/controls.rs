@@ -165,6 +165,7 @@ fn another_accounts_guard_does_not_tell_of_its_key() {
 fn a_service_control_policy_limits_what_a_grant_and_a_resource_policy_allow() {
     let controls = scps(&[&[OTHER]]);
     let grants = [Grant {
+        id: None,
         grantee: USER.parse::<crate::aws::Principal>().unwrap().into(),
         retiring: None,
         operations: vec!["Decrypt".to_owned()],
@@ -202,6 +203,8 @@ fn the_lock_out_check_reads_the_control_policies_too() {
     let check = || Check {
         request: decrypt(USER),
         resource_policy: Some(attached(DocumentKind::KeyPolicy, EVERYONE)),
+        grants: Vec::new(),
+        encryption_context: None,
         cross_account: true,
         through_ciphertext: false,
     };

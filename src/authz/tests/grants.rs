@@ -9,6 +9,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/ops/Rotator";
 
 fn grant(grantee: &str, operations: &[&str]) -> Grant {
     Grant {
+        id: None,
         grantee: named(grantee),
         retiring: None,
         operations: operations.iter().map(|operation| (*operation).to_owned()).collect(),

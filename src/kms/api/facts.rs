@@ -7,6 +7,7 @@ use crate::aws::catalogue::kms;
 pub enum Kind {
     CancelKeyDeletion,
     CreateAlias,
+    CreateGrant,
     CreateKey,
     Decrypt,
     DeleteAlias,
@@ -22,12 +23,16 @@ pub enum Kind {
     GetKeyPolicy,
     GetKeyRotationStatus,
     ListAliases,
+    ListGrants,
     ListKeyPolicies,
     ListKeyRotations,
     ListKeys,
     ListResourceTags,
+    ListRetirableGrants,
     PutKeyPolicy,
     ReEncrypt,
+    RetireGrant,
+    RevokeGrant,
     RotateKeyOnDemand,
     ScheduleKeyDeletion,
     TagResource,
@@ -97,6 +102,7 @@ const READS: bool = false;
 facts! {
     CancelKeyDeletion: WRITES, KeysOnly, PendingDeletion;
     CreateAlias: WRITES, KeysOnly, NotPendingDeletion;
+    CreateGrant: WRITES, KeysOnly, Enabled;
     CreateKey: WRITES, KeysOnly, Any;
     Decrypt: READS, WithAliases, Enabled;
     DeleteAlias: WRITES, KeysOnly, Any;
@@ -112,12 +118,16 @@ facts! {
     GetKeyPolicy: READS, KeysOnly, Any;
     GetKeyRotationStatus: READS, RotationKeysOnly, Any;
     ListAliases: READS, KeysOnly, Any;
+    ListGrants: READS, KeysOnly, Any;
     ListKeyPolicies: READS, KeysOnly, Any;
     ListKeyRotations: READS, RotationKeysOnly, Any;
     ListKeys: READS, KeysOnly, Any;
     ListResourceTags: READS, KeysOnly, Any;
+    ListRetirableGrants: READS, KeysOnly, Any;
     PutKeyPolicy: WRITES, KeysOnly, Any;
     ReEncrypt: READS, WithAliases, Enabled;
+    RetireGrant: WRITES, KeysOnly, Any;
+    RevokeGrant: WRITES, KeysOnly, Any;
     RotateKeyOnDemand: WRITES, RotationKeysOnly, Enabled;
     ScheduleKeyDeletion: WRITES, KeysOnly, NotPendingDeletion;
     TagResource: WRITES, KeysOnly, NotPendingDeletion;
@@ -143,11 +153,11 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 29);
+        assert_eq!(FACTS.len(), 34);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));
         }
-        assert_eq!(Kind::named("CreateGrant"), None);
+        assert_eq!(Kind::named("ImportKeyMaterial"), None);
     }
 }

@@ -95,6 +95,9 @@ const PATTERNS: &[(&str, Matcher)] = &[
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":/_-".contains(&b))
     }),
     ("[\\w]+", |text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')),
+    ("^[\\w+=,.@:/-]+$", |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
+    }),
     ("^[a-zA-Z0-9-_.]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     }),

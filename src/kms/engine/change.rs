@@ -36,6 +36,14 @@ impl Change {
         self
     }
 
+    /// Holds only while the row is as it was read: of that revision, or not there.
+    pub(super) fn while_read_as(self, row: Vec<u8>, mod_rev: Option<u64>) -> Self {
+        match mod_rev {
+            Some(mod_rev) => self.unchanged(row, mod_rev),
+            None => self.absent(row),
+        }
+    }
+
     pub(super) fn put<T: Serialize>(&mut self, row: Vec<u8>, record: &T) -> Result<(), KmsError> {
         self.writes.push(Write::Put(row, encode(record)?));
         Ok(())

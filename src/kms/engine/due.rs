@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::change::Change;
+use super::grants::remove_grant;
 use super::{ATTEMPTS, Kms};
 use crate::kms::error::KmsError;
 use crate::kms::name::AliasName;
@@ -94,7 +95,14 @@ impl Kms {
         while is_overdue(&record.value.record, now) {
             let name = record.value.name.clone();
             let change = match record.value.record.state {
-                State::PendingDeletion { date, .. } => self.deletion(&record, date).await?,
+                State::PendingDeletion { date, .. } => {
+                    match self.delete_grants(&record).await {
+                        Ok(()) => {}
+                        Err(error) if error.is_conflict() => return Ok(done),
+                        Err(error) => return Err(error),
+                    }
+                    self.deletion(&record, date).await?
+                }
                 _ => self.scheduled_rotation(&record)?,
             };
             match self.commit(change).await {
@@ -123,6 +131,42 @@ impl Kms {
         }
         change.put_key(view, &record)?;
         Ok(change)
+    }
+
+    /// The grants of a key that is to go, in commits of bounded size: one of all could be too large.
+    async fn delete_grants(&self, key: &Record<KeyView>) -> Result<(), KmsError> {
+        let name = &key.value.name;
+        if !key.value.record.granted {
+            return Ok(());
+        }
+        loop {
+            let prefix = rows::grants(name);
+            let page = self.store().snapshot().await?.range(rows::under(&prefix), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            let mut change = Change::of(key);
+            for (row, value) in page {
+                let id = String::from_utf8_lossy(&row[prefix.len()..]);
+                remove_grant(name, &id, &decode(&value.value).map_err(KmsError::internal)?, &mut change)?;
+            }
+            self.commit(change).await?;
+        }
+        for prefix in rows::grant_indexes(name) {
+            let mut range = rows::under(&prefix);
+            loop {
+                let page = self.store().snapshot().await?.range(range.clone(), ROWS).await?;
+                let Some((last, _)) = page.last() else { break };
+                range.start.clone_from(last);
+                let mut change = Change::of(key);
+                for (row, _) in page {
+                    change.delete(row);
+                }
+                range.start.push(0);
+                self.commit(change).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Everything of a key goes, its wrapped material with it.

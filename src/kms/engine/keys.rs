@@ -41,6 +41,7 @@ impl Kms {
             first_material: String::new(),
             rotations: 0,
             on_demand: 0,
+            granted: false,
         };
         let policy = match &create.policy {
             None => None,

@@ -4,6 +4,7 @@ mod aliases;
 mod change;
 mod cryptography;
 mod due;
+mod grants;
 mod keys;
 mod material;
 mod outbox;
@@ -22,7 +23,7 @@ use super::ciphertext::BackingKey;
 use super::error::{KmsError, texts};
 use super::name::KeyName;
 use super::operation::Input;
-use super::records::{AliasRecord, ClockRecord, KeyView, MetaRecord, State, decode, encode};
+use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, MetaRecord, State, decode, encode};
 use super::resolve::{Found, Key, Resolved, Target};
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
@@ -38,24 +39,27 @@ pub(super) const DEFAULT_PERIOD_DAYS: i64 = 365;
 /// How the engine is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Most memory that records of keys and aliases may take, in bytes.
+    /// Most memory that records of keys, aliases and grants may take, in bytes.
     pub record_cache_bytes: usize,
     /// Most backing keys that are kept unwrapped in memory.
     pub material_cache_entries: u64,
     /// Most keys of an account in a region.
     pub max_keys: u64,
+    /// Most grants on a key.
+    pub max_grants_per_key: u64,
     /// Most bytes of an encryption context, keys and values together.
     pub encryption_context_max_bytes: usize,
 }
 
 impl Default for Settings {
     /// 256 MiB of records, 100,000 backing keys (about 20 MB), a million keys (AWS's own quota is
-    /// 100,000) and 8 KiB of encryption context.
+    /// 100,000), AWS's quota of 50,000 grants on a key, and 8 KiB of encryption context.
     fn default() -> Self {
         Self {
             record_cache_bytes: 256 << 20,
             material_cache_entries: 100_000,
             max_keys: 1_000_000,
+            max_grants_per_key: 50_000,
             encryption_context_max_bytes: 8 << 10,
         }
     }
@@ -103,6 +107,7 @@ struct Inner {
     settings: Settings,
     keys: Image<KeyView>,
     aliases: Image<AliasRecord>,
+    grantees: Image<GranteeView>,
     materials: moka::sync::Cache<material::MaterialKey, Arc<BackingKey>>,
 }
 
@@ -129,7 +134,7 @@ impl Kms {
         }
         clock.set_offset_seconds(offset);
         let keys = ImageSettings {
-            capacity_bytes: settings.record_cache_bytes / 8 * 7,
+            capacity_bytes: settings.record_cache_bytes / 8 * 6,
             decode: KeyView::decode,
             weigh: KeyView::weigh,
         };
@@ -138,10 +143,17 @@ impl Kms {
             decode: |_, value| decode(value),
             weigh: |_: &AliasRecord| size_of::<AliasRecord>(),
         };
+        let grantees = ImageSettings {
+            capacity_bytes: settings.record_cache_bytes / 8,
+            decode: GranteeView::decode,
+            weigh: GranteeView::weigh,
+        };
         let materials = moka::sync::Cache::new(settings.material_cache_entries);
         let keys = Image::new(Arc::clone(&store), keys);
         let aliases = Image::new(Arc::clone(&store), aliases);
-        let inner = Inner { store, root_key, clock, documents, authorizer, settings, keys, aliases, materials };
+        let grantees = Image::new(Arc::clone(&store), grantees);
+        let inner =
+            Inner { store, root_key, clock, documents, authorizer, settings, keys, aliases, grantees, materials };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -159,6 +171,18 @@ impl Kms {
         permit: Permit<Resolved>,
         directory: &dyn PrincipalDirectory,
     ) -> Result<Answer, KmsError> {
+        let operation = &permit.operation().operation;
+        // What changes nothing may be done to the end, so that every error comes before the dry run's.
+        let only_tried = operation.dry_run && !operation.is_mutation();
+        let answer = self.execute_now(&permit, directory).await?;
+        if only_tried { Err(texts::dry_run()) } else { Ok(answer) }
+    }
+
+    async fn execute_now(
+        &self,
+        permit: &Permit<Resolved>,
+        directory: &dyn PrincipalDirectory,
+    ) -> Result<Answer, KmsError> {
         let resolved = permit.operation();
         let (kind, now) = (resolved.operation.kind, resolved.scene.now.as_millisecond());
         if let Target::Key(found) = &resolved.target {
@@ -166,7 +190,7 @@ impl Kms {
         }
         match (&resolved.target, &resolved.operation.input) {
             (Target::New(name), Input::CreateKey(create)) => {
-                self.create_key(&permit, name, create, directory, now).await
+                self.create_key(permit, name, create, directory, now).await
             }
             (target, Input::List { page, all_material, .. }) => match (kind, target) {
                 (Kind::ListKeys, _) => self.list_keys(&resolved.scene, page).await,
@@ -182,6 +206,12 @@ impl Kms {
                 _ => Err(astray()),
             },
             (Target::Nothing, Input::Random { bytes }) => Self::generate_random(*bytes),
+            (Target::Nothing, Input::ListRetirableGrants { retiring, page }) => {
+                self.list_retirable_grants(&resolved.scene, retiring, page).await
+            }
+            (Target::Grant { key, grant: Some(grant) }, _) => {
+                self.delete_grant(key.key()?, grant, resolved.operation.dry_run).await
+            }
             (Target::Alias { name, row, present, new }, Input::Alias { .. }) => match (kind, new) {
                 (Kind::CreateAlias, Some(new)) => self.create_alias(name, row.is_some(), new.key()?, now).await,
                 (Kind::UpdateAlias, Some(new)) => {
@@ -195,7 +225,7 @@ impl Kms {
                 in_state(States::Enabled, destination.key()?)?;
                 self.re_encrypt(source.key()?, destination.key()?, request).await
             }
-            (Target::Key(found), input) => self.execute_on(&permit, found.key()?, input, directory, now).await,
+            (Target::Key(found), input) => self.execute_on(permit, found.key()?, input, directory, now).await,
             _ => Err(astray()),
         }
     }
@@ -225,6 +255,18 @@ impl Kms {
             (_, Input::Tag { tags, .. }) => self.tag_resource(key, tags).await,
             (_, Input::Untag { tag_keys, .. }) => self.untag_resource(key, tag_keys).await,
             (_, Input::EnableKeyRotation { period_days, .. }) => self.enable_key_rotation(key, *period_days, now).await,
+            (_, Input::CreateGrant(create)) => {
+                let resolved = permit.operation();
+                self.create_grant(key, create, &resolved.scene, directory, resolved.operation.dry_run).await
+            }
+            (_, Input::ListGrants { grant_id, grantee, page, .. }) => {
+                self.list_grants(key, grant_id.as_deref(), grantee.as_deref(), page).await
+            }
+            (_, Input::RevokeGrant { grant_id, .. }) => {
+                let grant = self.grant(&key.view().name, grant_id).await?;
+                let grant = grant.ok_or_else(|| texts::no_such_grant(grant_id))?;
+                self.delete_grant(key, &grant, permit.operation().operation.dry_run).await
+            }
             (Kind::DisableKeyRotation, _) => self.disable_key_rotation(key).await,
             (Kind::GetKeyRotationStatus, _) => Ok(Self::key_rotation_status(key)),
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
@@ -301,6 +343,10 @@ impl Kms {
 
     pub(super) fn aliases(&self) -> &Image<AliasRecord> {
         &self.inner.aliases
+    }
+
+    pub(super) fn grantees(&self) -> &Image<GranteeView> {
+        &self.inner.grantees
     }
 
     fn root_key(&self) -> &RootKey {

@@ -14,6 +14,7 @@ pub(super) struct Sizes {
 
 pub(super) const LONG: Sizes = Sizes { default: 100, most: 1000 };
 pub(super) const ALIASES: Sizes = Sizes { default: 50, most: 100 };
+pub(super) const GRANTS: Sizes = Sizes { default: 50, most: 100 };
 pub(super) const TAGS: Sizes = Sizes { default: 50, most: 50 };
 
 /// Where a page begins and how long it is.

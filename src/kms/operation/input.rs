@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 /// The members of each operation, in forms that several share.
@@ -72,6 +74,22 @@ pub(in crate::kms) enum Input {
     Random {
         bytes: Option<i64>,
     },
+    CreateGrant(CreateGrant),
+    ListGrants {
+        key_id: String,
+        grant_id: Option<String>,
+        grantee: Option<String>,
+        page: Page,
+    },
+    ListRetirableGrants {
+        retiring: String,
+        page: Page,
+    },
+    RetireGrant(RetireGrant),
+    RevokeGrant {
+        key_id: String,
+        grant_id: String,
+    },
 }
 
 #[derive(Default)]
@@ -80,6 +98,23 @@ pub(in crate::kms) struct CreateKey {
     pub(in crate::kms) description: Option<String>,
     pub(in crate::kms) tags: Vec<(String, String)>,
     pub(in crate::kms) bypass: Option<bool>,
+}
+
+pub(in crate::kms) struct CreateGrant {
+    pub(in crate::kms) key_id: String,
+    pub(in crate::kms) grantee: String,
+    pub(in crate::kms) retiring: Option<String>,
+    /// In the request's order, each once.
+    pub(in crate::kms) operations: Vec<String>,
+    pub(in crate::kms) equals: Option<EncryptionContext>,
+    pub(in crate::kms) subset: Option<EncryptionContext>,
+    pub(in crate::kms) name: Option<String>,
+}
+
+/// By the token, or by key and grant.
+pub(in crate::kms) enum RetireGrant {
+    Token(String),
+    Grant { key_id: String, grant_id: String },
 }
 
 pub(in crate::kms) struct ReEncrypt {
@@ -104,6 +139,11 @@ pub(in crate::kms) struct Page {
 pub(in crate::kms) struct EncryptionContext(pub(in crate::kms) Vec<(String, String)>);
 
 impl EncryptionContext {
+    /// The pairs as grants compare them.
+    pub(in crate::kms) fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.iter().cloned().collect()
+    }
+
     /// Of keys and values together.
     pub(super) fn bytes(&self) -> usize {
         self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
@@ -123,9 +163,17 @@ impl Input {
             | Self::Untag { key_id, .. }
             | Self::EnableKeyRotation { key_id, .. }
             | Self::Encrypt { key_id, .. }
-            | Self::DataKey { key_id, .. } => Some(key_id),
+            | Self::DataKey { key_id, .. }
+            | Self::CreateGrant(CreateGrant { key_id, .. })
+            | Self::ListGrants { key_id, .. }
+            | Self::RevokeGrant { key_id, .. } => Some(key_id),
             Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
-            Self::CreateKey(_) | Self::Alias { .. } | Self::ReEncrypt(_) | Self::Random { .. } => None,
+            Self::CreateKey(_)
+            | Self::Alias { .. }
+            | Self::ReEncrypt(_)
+            | Self::Random { .. }
+            | Self::ListRetirableGrants { .. }
+            | Self::RetireGrant(_) => None,
         }
     }
 }

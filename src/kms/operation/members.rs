@@ -85,6 +85,18 @@ impl Members<'_> {
         EncryptionContext(pairs)
     }
 
+    /// A structure's members.
+    pub(super) fn object(&mut self, name: &str) -> Option<Self> {
+        match self.0.take(name) {
+            Some(Json::Object(object)) => Some(Self(object)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn has(&mut self, name: &str) -> bool {
+        self.0.get_mut(name).is_some()
+    }
+
     pub(super) fn page(&mut self) -> Page {
         Page { limit: self.number("Limit"), marker: self.text("Marker") }
     }

@@ -7,11 +7,12 @@ mod unserved;
 
 use super::api::{Kind, input};
 use super::error::{KmsError, texts};
+use super::grant_token::GrantToken;
 use super::wire;
 use members::Members;
 use unserved::refuse_unserved;
 
-pub(super) use input::{CreateKey, EncryptionContext, Input, Page, ReEncrypt};
+pub(super) use input::{CreateGrant, CreateKey, EncryptionContext, Input, Page, ReEncrypt, RetireGrant};
 
 /// One request of the KMS API, parsed and held to the model once.
 ///
@@ -19,6 +20,8 @@ pub(super) use input::{CreateKey, EncryptionContext, Input, Page, ReEncrypt};
 pub struct Operation {
     pub(super) kind: Kind,
     pub(super) input: Input,
+    /// `DryRun`: everything is done but what would last, and the answer tells that it would be.
+    pub(super) dry_run: bool,
 }
 
 impl Operation {
@@ -40,7 +43,12 @@ impl Operation {
         let mut request = wire::parse(body)?;
         wire::validate(shape, &mut request)?;
         refuse_unserved(kind, &mut request)?;
-        Ok(Self { kind, input: Input::take(kind, &mut Members(request))? })
+        let mut members = Members(request);
+        let dry_run = members.truth("DryRun").unwrap_or(false);
+        for token in members.texts("GrantTokens") {
+            GrantToken::read(&token)?;
+        }
+        Ok(Self { kind, input: Input::take(kind, &mut members)?, dry_run })
     }
 
     /// The operation's name in the model's spelling.
@@ -100,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_not_served_is_named() {
         for (operation, body, thing) in [
-            ("CreateGrant", "not even JSON", "CreateGrant"),
+            ("ImportKeyMaterial", "not even JSON", "ImportKeyMaterial"),
             ("Sign", "{}", "Sign"),
             ("CreateKey", r#"{"MultiRegion":true}"#, "MultiRegion"),
             ("CreateKey", r#"{"Origin":"EXTERNAL"}"#, "EXTERNAL"),
@@ -108,8 +116,6 @@ mod tests {
             ("CreateKey", r#"{"CustomerMasterKeySpec":"HMAC_256"}"#, "HMAC_256"),
             ("CreateKey", r#"{"KeyUsage":"SIGN_VERIFY"}"#, "SIGN_VERIFY"),
             ("CreateKey", r#"{"CustomKeyStoreId":"cks-1"}"#, "CustomKeyStoreId"),
-            ("Encrypt", r#"{"KeyId":"k","Plaintext":"QQ==","DryRun":true}"#, "DryRun"),
-            ("Encrypt", r#"{"KeyId":"k","Plaintext":"QQ==","GrantTokens":["t"]}"#, "GrantTokens"),
             ("GenerateRandom", r#"{"Recipient":{}}"#, "Recipient"),
         ] {
             let (code, message) = refused(operation, body);

@@ -1,5 +1,5 @@
 use super::members::Members;
-use super::{CreateKey, Input, ReEncrypt};
+use super::{CreateGrant, CreateKey, EncryptionContext, Input, ReEncrypt, RetireGrant};
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
 
@@ -98,6 +98,18 @@ impl Input {
                 }
                 Self::DataKey { key_id: key(members), context: members.context("EncryptionContext"), spec, bytes }
             }
+            Kind::CreateGrant => Self::CreateGrant(create_grant(members)?),
+            Kind::ListGrants => Self::ListGrants {
+                key_id: key(members),
+                grant_id: members.text("GrantId"),
+                grantee: members.text("GranteePrincipal"),
+                page: members.page(),
+            },
+            Kind::ListRetirableGrants => {
+                Self::ListRetirableGrants { retiring: members.required("RetiringPrincipal"), page: members.page() }
+            }
+            Kind::RetireGrant => Self::RetireGrant(retire_grant(members)?),
+            Kind::RevokeGrant => Self::RevokeGrant { key_id: key(members), grant_id: members.required("GrantId") },
             Kind::GenerateRandom => {
                 let bytes = members.number("NumberOfBytes");
                 if bytes.is_none() {
@@ -106,5 +118,66 @@ impl Input {
                 Self::Random { bytes }
             }
         })
+    }
+}
+
+/// Pairs of one grant constraint (KMS API Reference, "`GrantConstraints`").
+const MOST_CONSTRAINT_PAIRS: usize = 8;
+/// Characters of a value of a grant constraint.
+const MOST_CONSTRAINT_CHARACTERS: usize = 384;
+
+fn create_grant(members: &mut Members<'_>) -> Result<CreateGrant, KmsError> {
+    let mut operations = Vec::new();
+    for operation in members.texts("Operations") {
+        if !operations.contains(&operation) {
+            operations.push(operation);
+        }
+    }
+    if operations.is_empty() {
+        return Err(texts::validation("A grant needs at least one operation."));
+    }
+    let (equals, subset) = match members.object("Constraints") {
+        Some(mut constraints) => (
+            constraint(&mut constraints, "EncryptionContextEquals")?,
+            constraint(&mut constraints, "EncryptionContextSubset")?,
+        ),
+        None => (None, None),
+    };
+    Ok(CreateGrant {
+        key_id: members.required("KeyId"),
+        grantee: members.required("GranteePrincipal"),
+        retiring: members.text("RetiringPrincipal"),
+        operations,
+        equals,
+        subset,
+        name: members.text("Name"),
+    })
+}
+
+/// A constraint without pairs says nothing clear: none, or only without an encryption context.
+fn constraint(constraints: &mut Members<'_>, name: &str) -> Result<Option<EncryptionContext>, KmsError> {
+    if !constraints.has(name) {
+        return Ok(None);
+    }
+    let context = constraints.context(name);
+    let pairs = context.0.len();
+    if pairs == 0 || pairs > MOST_CONSTRAINT_PAIRS {
+        return Err(texts::validation(format!(
+            "{name} must have 1 to {MOST_CONSTRAINT_PAIRS} encryption context pairs, and has {pairs}."
+        )));
+    }
+    if context.0.iter().any(|(_, value)| value.chars().count() > MOST_CONSTRAINT_CHARACTERS) {
+        return Err(texts::validation(format!(
+            "A value of {name} may have at most {MOST_CONSTRAINT_CHARACTERS} characters."
+        )));
+    }
+    Ok(Some(context))
+}
+
+fn retire_grant(members: &mut Members<'_>) -> Result<RetireGrant, KmsError> {
+    match (members.text("GrantToken"), members.text("KeyId"), members.text("GrantId")) {
+        (Some(token), None, None) => Ok(RetireGrant::Token(token)),
+        (None, Some(key_id), Some(grant_id)) => Ok(RetireGrant::Grant { key_id, grant_id }),
+        _ => Err(texts::validation("Specify either GrantToken, or both KeyId and GrantId.")),
     }
 }

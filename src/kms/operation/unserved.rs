@@ -22,8 +22,6 @@ const UNSERVED: &[(&str, Unserved)] = &[
     ("CustomerMasterKeySpec", Unserved::OtherThan("SYMMETRIC_DEFAULT")),
     ("CustomKeyStoreId", Unserved::Anything),
     ("XksKeyId", Unserved::Anything),
-    ("GrantTokens", Unserved::Items),
-    ("DryRun", Unserved::True),
     ("DryRunModifiers", Unserved::Items),
     ("Recipient", Unserved::Anything),
 ];

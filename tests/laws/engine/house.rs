@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
-use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalPolicies};
-use keystile::aws::{Caller, Clock, OffsetClock, Surroundings};
+use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalLookup, PrincipalPolicies};
+use keystile::aws::{Caller, Clock, OffsetClock, Principal, Surroundings};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
 use keystile::kms::{Kms, KmsError, OpenError, Operation, Settings};
@@ -36,6 +36,13 @@ pub(crate) struct Directory;
 impl PrincipalDirectory for Directory {
     fn exists(&self, principal: &PrincipalPattern) -> bool {
         !format!("{principal:?}").contains("ghost")
+    }
+
+    fn look_up(&self, principal: &Principal) -> PrincipalLookup {
+        match principal {
+            Principal::User(arn) | Principal::Role(arn) if arn.as_str().contains("ghost") => PrincipalLookup::Missing,
+            _ => PrincipalLookup::Unknown,
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 #![allow(clippy::cast_precision_loss, reason = "dates of this era are exact in a double")]
 
 mod aliases;
+mod conditions;
 mod cryptography;
+mod grants;
 pub(crate) mod house;
 mod keys;
 mod rotation;

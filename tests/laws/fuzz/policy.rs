@@ -120,13 +120,16 @@ fn every_policy_that_is_read_translates() {
             }
             let compiled = CompiledDocument::compile(kind, text).unwrap_or_else(|error| panic!("{error}"));
             let translation = CompiledDocument::translate(kind, text).unwrap_or_else(|error| panic!("{error}"));
-            // Cedar warns of letters that are not seen or look like others, wherever they stand.
-            let of_letters = |warning: &String| {
+            // Cedar warns of letters that are not seen or look like others, wherever they stand; and,
+            // with right, of a statement that leaves out every action.
+            let leaves_out = text.contains("NotAction");
+            let with_right = |warning: &String| {
                 ["General Security Profile", "BIDI control characters", "mixed scripts"]
                     .iter()
                     .any(|of_letters| warning.contains(of_letters))
+                    || leaves_out && warning.contains("policy is impossible")
             };
-            assert!(translation.warnings.iter().all(of_letters), "{:?}", translation.warnings);
+            assert!(translation.warnings.iter().all(with_right), "{:?}", translation.warnings);
             let slice = compiled.slice(&"kms:Decrypt".parse().unwrap());
             return format!("{kind:?} {} {}", slice.is_empty(), operators(&format!("{translation:?}")));
         }

@@ -243,6 +243,7 @@ fn grants_bind_unique_ids_and_a_re_created_role_does_not_match() {
     for (id, expected) in [("AROACKCEVSQ6C2EXAMPLE", Outcome::Allow), ("AROACKCEVSQ6C2RECREATE", Outcome::ImplicitDeny)]
     {
         let grants = [Grant {
+            id: None,
             grantee: GrantPrincipal { principal: ROLE.parse().unwrap(), unique_id: Some(id.to_owned()) },
             retiring: None,
             operations: vec!["Decrypt".to_owned()],
