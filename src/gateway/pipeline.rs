@@ -332,8 +332,10 @@ impl Call {
                 let body = match self.form {
                     Form::AwsJson => answer.body.map(kms::JsonText::into_bytes).unwrap_or_default(),
                     Form::PlainJson => {
-                        let key =
-                            answer.key.map(|(id, created_at)| plain_json::Key { id, created_at: Some(created_at) });
+                        let key = answer.key.map(|(id, created_at)| plain_json::Key {
+                            id: id.to_string(),
+                            created_at: Some(created_at),
+                        });
                         let members = answer.body.map(|body| body.to_value());
                         plain_json::success(members.as_ref(), key.as_ref()).into()
                     }

@@ -4,7 +4,6 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::respond::Failure;
 
@@ -12,7 +11,7 @@ use super::respond::Failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     /// Its bare id.
-    pub(super) id: Uuid,
+    pub(super) id: String,
     /// When it was made; none where that is not known.
     pub(super) created_at: Option<Timestamp>,
 }
@@ -33,7 +32,7 @@ const DATES: [&str; 8] = [
 pub(super) fn success(output: Option<&Value>, key: Option<&Key>) -> Vec<u8> {
     let mut data = Map::new();
     if let Some(key) = key {
-        data.insert("id".to_owned(), Value::from(key.id.to_string()));
+        data.insert("id".to_owned(), Value::from(key.id.as_str()));
         if let Some(created_at) = key.created_at {
             data.insert("created_at".to_owned(), Value::from(created_at.to_string()));
         }
@@ -142,12 +141,12 @@ mod tests {
     fn the_envelope_holds_the_key_and_the_operations_members() {
         let output = json!({"KeyMetadata": {"CreationDate": 1_735_689_600.5, "KeyId": "k", "Enabled": true},
                             "Rotations": [{"RotationDate": 1_735_689_600}]});
-        let key = Key { id: Uuid::nil(), created_at: Some("2025-01-01T00:00:00Z".parse().unwrap()) };
+        let key = Key { id: "k".to_owned(), created_at: Some("2025-01-01T00:00:00Z".parse().unwrap()) };
         let envelope: Value = serde_json::from_slice(&success(Some(&output), Some(&key))).unwrap();
         assert_eq!(
             envelope,
             json!({"success": true, "data": {
-                "id": Uuid::nil().to_string(),
+                "id": "k",
                 "created_at": "2025-01-01T00:00:00Z",
                 "key_metadata": {"creation_date": "2025-01-01T00:00:00.5Z", "key_id": "k", "enabled": true},
                 "rotations": [{"rotation_date": "2025-01-01T00:00:00Z"}],

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
-use uuid::Uuid;
 
+use super::key_id::KeyId;
 use super::wire::JsonText;
 use crate::aws::Arn;
 
@@ -15,7 +15,7 @@ pub struct Answer {
     /// What CloudTrail shows as `responseElements`: of mutations alone, and never a secret.
     pub response_elements: Value,
     /// The key's id and when it was created, for the plain-JSON envelope.
-    pub key: Option<(Uuid, Timestamp)>,
+    pub key: Option<(KeyId, Timestamp)>,
 }
 
 impl Answer {

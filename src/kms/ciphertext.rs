@@ -4,21 +4,24 @@
 //! format (1) ‖ account (12) ‖ key id (16) ‖ material id (32) ‖ checksum (4) ‖ sealed message
 //! ```
 //!
-//! The checksum (the first bytes of the SHA-256 of what stands before it) only tells a damaged
+//! The format tells a multi-Region key's id (2) from any other's (1); the Region is not named, for
+//! every Region of the key decrypts it. The checksum (the first bytes of the SHA-256 of what stands before it) only tells a damaged
 //! header from a key that does not exist: header and encryption context are the sealed message's
 //! associated data, so any change to them fails to open.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::error::{KmsError, texts};
+use super::key_id::KeyId;
 use super::operation::EncryptionContext;
 use crate::aws::AccountId;
 use crate::seal::envelope;
 
 const FORMAT: u8 = 1;
+/// The format of a multi-Region key's.
+const MULTI_REGION_FORMAT: u8 = 2;
 const NAMED: usize = 1 + 12 + 16 + 32;
 const HEADER: usize = NAMED + 4;
 /// What the keys of messages are derived for.
@@ -32,7 +35,7 @@ pub(super) type BackingKey = Zeroizing<[u8; KEY_BYTES]>;
 /// A ciphertext whose header was read; nothing of it is authentic yet.
 pub(super) struct Ciphertext<'a> {
     pub(super) account: AccountId,
-    pub(super) key: Uuid,
+    pub(super) key: KeyId,
     pub(super) material: [u8; 32],
     bytes: &'a [u8],
 }
@@ -46,12 +49,17 @@ impl<'a> Ciphertext<'a> {
 
     fn header(bytes: &'a [u8]) -> Option<Self> {
         let (named, rest) = bytes.split_at_checked(NAMED)?;
-        if named[0] != FORMAT || rest.get(..4)? != checksum(named) {
+        let is_multi_region = match named[0] {
+            FORMAT => false,
+            MULTI_REGION_FORMAT => true,
+            _ => return None,
+        };
+        if rest.get(..4)? != checksum(named) {
             return None;
         }
         Some(Self {
             account: std::str::from_utf8(&named[1..13]).ok()?.parse().ok()?,
-            key: Uuid::from_slice(&named[13..29]).ok()?,
+            key: KeyId::of(named[13..29].try_into().ok()?, is_multi_region),
             material: named[29..].try_into().ok()?,
             bytes,
         })
@@ -72,16 +80,16 @@ impl<'a> Ciphertext<'a> {
 /// Encrypts a message under a backing key.
 pub(super) fn seal(
     account: AccountId,
-    key_id: Uuid,
+    key_id: KeyId,
     material: &[u8; 32],
     key: &BackingKey,
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, KmsError> {
     let mut out = Vec::with_capacity(HEADER + envelope::OVERHEAD + plaintext.len());
-    out.push(FORMAT);
+    out.push(if key_id.is_multi_region() { MULTI_REGION_FORMAT } else { FORMAT });
     out.extend_from_slice(account.as_str().as_bytes());
-    out.extend_from_slice(key_id.as_bytes());
+    out.extend_from_slice(key_id.bytes());
     out.extend_from_slice(material);
     let sum = checksum(&out);
     out.extend_from_slice(&sum);
@@ -120,7 +128,8 @@ mod tests {
 
     fn sealed(pairs: &[(&str, &str)]) -> Vec<u8> {
         let account = "111122223333".parse().unwrap();
-        seal(account, Uuid::from_u128(1), &[2; 32], &Zeroizing::new([3; 32]), &context(pairs), b"secret").unwrap()
+        seal(account, KeyId::of([1; 16], false), &[2; 32], &Zeroizing::new([3; 32]), &context(pairs), b"secret")
+            .unwrap()
     }
 
     fn opens(bytes: &[u8], pairs: &[(&str, &str)]) -> bool {

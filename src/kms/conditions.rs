@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::api::Kind;
-use super::operation::{CreateGrant, CreateKey, EncryptionContext, Input};
+use super::operation::{CreateGrant, CreateKey, EncryptionContext, Input, ReplicateKey};
+use crate::authz::KeyAttributes;
 use crate::aws::ContextValue;
 
 /// Condition keys by their names in lower case.
@@ -18,16 +19,35 @@ pub(super) fn of_new_key(create: &CreateKey) -> Conditions {
         ("kms:keyusage".into(), text("ENCRYPT_DECRYPT")),
         ("kms:customermasterkeyusage".into(), text("ENCRYPT_DECRYPT")),
         ("kms:keyorigin".into(), text("AWS_KMS")),
-        ("kms:multiregion".into(), ContextValue::Bool(false)),
+        ("kms:multiregion".into(), ContextValue::Bool(create.multi_region)),
     ];
+    if create.multi_region {
+        conditions.push(("kms:multiregionkeytype".into(), text("PRIMARY")));
+    }
     conditions.extend(create.bypass.map(bypass));
     conditions.extend(tags(&create.tags));
     conditions
 }
 
+/// What `ReplicateKey` gives to `CreateKey`, which it needs in the replica's Region.
+pub(super) fn of_new_replica(primary: &KeyAttributes, request: &ReplicateKey) -> Conditions {
+    let of = |text: &Cow<'static, str>| ContextValue::Text(text.clone());
+    let mut conditions: Conditions = vec![
+        ("kms:keyspec".into(), of(&primary.key_spec)),
+        ("kms:customermasterkeyspec".into(), of(&primary.key_spec)),
+        ("kms:keyusage".into(), of(&primary.key_usage)),
+        ("kms:customermasterkeyusage".into(), of(&primary.key_usage)),
+        ("kms:keyorigin".into(), of(&primary.origin)),
+        ("kms:multiregion".into(), ContextValue::Bool(true)),
+        ("kms:multiregionkeytype".into(), text("REPLICA")),
+    ];
+    conditions.extend(request.bypass.map(bypass));
+    conditions.extend(tags(&request.tags));
+    conditions
+}
+
 /// What `CreateGrant` gives.
 fn of_new_grant(create: &CreateGrant) -> Conditions {
-    let owned = |text: &String| ContextValue::Text(Cow::Owned(text.clone()));
     let operations = create.operations.iter().map(|name| Cow::Owned(name.clone())).collect();
     let mut conditions: Conditions = vec![
         ("kms:grantoperations".into(), ContextValue::Many(operations)),
@@ -61,6 +81,8 @@ fn for_aws_resource() -> (Cow<'static, str>, ContextValue<'static>) {
 pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
     match input {
         Input::CreateGrant(create) => of_new_grant(create),
+        Input::ReplicateKey(request) => vec![("kms:replicaregion".into(), owned(&request.region))],
+        Input::UpdatePrimaryRegion { region, .. } => vec![("kms:primaryregion".into(), owned(region))],
         Input::ListGrants { .. } | Input::RevokeGrant { .. } => vec![for_aws_resource()],
         Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
         Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
@@ -148,6 +170,10 @@ pub(super) fn tags(given: &[(String, String)]) -> Conditions {
 
 fn bypass(flag: bool) -> (Cow<'static, str>, ContextValue<'static>) {
     ("kms:bypasspolicylockoutsafetycheck".into(), ContextValue::Bool(flag))
+}
+
+pub(super) fn owned(value: &str) -> ContextValue<'static> {
+    ContextValue::Text(Cow::Owned(value.to_owned()))
 }
 
 fn text(value: &'static str) -> ContextValue<'static> {

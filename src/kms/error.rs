@@ -172,6 +172,10 @@ pub(super) mod texts {
         KmsError::new("KMSInvalidStateException", format!("{arn} is pending deletion."))
     }
 
+    pub(crate) fn pending_replica_deletion(arn: &str) -> KmsError {
+        KmsError::new("KMSInvalidStateException", format!("{arn} is pending replica deletion."))
+    }
+
     pub(crate) fn not_pending_deletion(arn: &str) -> KmsError {
         KmsError::new("KMSInvalidStateException", format!("{arn} is not pending deletion"))
     }

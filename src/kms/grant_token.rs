@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::KmsError;
-use super::name::{KeyName, key_id};
+use super::key_id::KeyId;
+use super::name::KeyName;
 
 const FORMAT: &str = "1";
 const CHECKSUM_BYTES: usize = 8;
@@ -45,7 +46,7 @@ impl GrantToken {
         }
         let parts: Vec<&str> = std::str::from_utf8(text).ok()?.split('/').collect();
         let [FORMAT, account, region, key, grant, _] = parts.as_slice() else { return None };
-        let key = KeyName { account: account.parse().ok()?, region: region.parse().ok()?, id: key_id(key)? };
+        let key = KeyName { account: account.parse().ok()?, region: region.parse().ok()?, id: KeyId::read(key)? };
         Some(Self { key, grant: (*grant).to_owned() })
     }
 }
@@ -60,7 +61,7 @@ mod tests {
             key: KeyName {
                 account: "111122223333".parse().unwrap(),
                 region: "us-east-1".parse().unwrap(),
-                id: Uuid::from_u128(7),
+                id: KeyId::of([7; 16], false),
             },
             grant: "a".repeat(64),
         };

@@ -1,7 +1,6 @@
-use uuid::Uuid;
-
 use super::api::KeyIds;
 use super::error::{KmsError, texts};
+use super::key_id::KeyId;
 use crate::aws::{AccountId, Arn, Region};
 
 /// Which key: its account, region and id.
@@ -9,7 +8,7 @@ use crate::aws::{AccountId, Arn, Region};
 pub(super) struct KeyName {
     pub(super) account: AccountId,
     pub(super) region: Region,
-    pub(super) id: Uuid,
+    pub(super) id: KeyId,
 }
 
 impl KeyName {
@@ -43,8 +42,6 @@ fn arn(region: &Region, account: AccountId, resource: &str) -> Result<Arn, KmsEr
 pub(super) enum Named {
     Key(KeyName),
     Alias(AliasName),
-    /// Well formed, but of a kind that this store holds none of (multi-Region keys).
-    Nothing(Arn),
 }
 
 pub(super) const ALIAS_PREFIX: &str = "alias/";
@@ -82,29 +79,11 @@ impl Named {
                 KeyIds::RotationKeysOnly => Err(texts::aliases_not_supported()),
             };
         }
-        if let Some(id) = key_id(&resource) {
-            return Ok(Self::Key(KeyName { account, region: region.clone(), id }));
+        match KeyId::read(&resource) {
+            Some(id) => Ok(Self::Key(KeyName { account, region: region.clone(), id })),
+            None => Err(texts::invalid_key_id(text)),
         }
-        if is_multi_region_id(&resource) {
-            return arn(region, account, &format!("key/{resource}")).map(Self::Nothing);
-        }
-        Err(texts::invalid_key_id(text))
     }
-}
-
-/// `1234abcd-12ab-34cd-56ef-1234567890ab`, in lower case as KMS writes it.
-pub(super) fn key_id(text: &str) -> Option<Uuid> {
-    let well_formed = text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        });
-    if well_formed { Uuid::try_parse(text).ok() } else { None }
-}
-
-fn is_multi_region_id(text: &str) -> bool {
-    text.strip_prefix("mrk-")
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// An alias's name as `CreateAlias` and its kin take it.
@@ -157,7 +136,7 @@ mod tests {
             read("alias/a", KeyIds::WithAliases).unwrap(),
             read("arn:aws:kms:us-east-1:111122223333:alias/a", KeyIds::WithAliases).unwrap()
         );
-        assert!(matches!(read("mrk-1234abcd12ab34cd56ef1234567890ab", KeyIds::KeysOnly), Ok(Named::Nothing(_))));
+        assert!(matches!(read("mrk-1234abcd12ab34cd56ef1234567890ab", KeyIds::KeysOnly), Ok(Named::Key(_))));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::KmsError;
+use super::key_id::KeyId;
 use super::name::KeyName;
 use crate::authz::{Grant, GrantConstraints, GrantPrincipal, GrantSet, KeyAttributes};
-use crate::aws::{AccountId, Arn};
+use crate::aws::{AccountId, Arn, Region};
 use crate::cedar::CompiledDocument;
 
 /// The version that is written.
@@ -55,24 +56,55 @@ pub(super) struct KeyRecord {
     pub(super) rotations: u32,
     /// On-demand rotations so far.
     pub(super) on_demand: u32,
+    /// The Regions of a multi-Region key, the same in the record of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) multi_region: Option<MultiRegion>,
     /// Whether it ever had a grant: the grants of one that had none are not looked for.
     #[serde(default)]
     pub(super) granted: bool,
+}
+
+/// Where a multi-Region key is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MultiRegion {
+    pub(super) primary: Region,
+    /// Sorted.
+    pub(super) replicas: Vec<Region>,
+}
+
+impl MultiRegion {
+    /// `PRIMARY` or `REPLICA`, of the key in that Region.
+    pub(super) fn key_type(&self, region: &Region) -> &'static str {
+        if self.primary == *region { "PRIMARY" } else { "REPLICA" }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum State {
     Enabled,
     Disabled,
-    PendingDeletion { date: i64, window_days: i64 },
+    PendingDeletion {
+        date: i64,
+        window_days: i64,
+    },
+    /// A primary whose window begins when its last replica is deleted.
+    PendingReplicaDeletion {
+        window_days: i64,
+    },
 }
 
 impl State {
+    /// When a key goes whose window begins now.
+    pub(super) fn deletion_date(now: i64, window_days: i64) -> i64 {
+        now.saturating_add(window_days.saturating_mul(DAY))
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion { .. } => "PendingDeletion",
+            Self::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
         }
     }
 }
@@ -137,8 +169,7 @@ pub(super) struct RotationRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct AliasRecord {
     /// The key's id, of the alias's own account and region.
-    #[serde(with = "id_text")]
-    pub(super) target: uuid::Uuid,
+    pub(super) target: KeyId,
     pub(super) created: i64,
     pub(super) updated: i64,
 }
@@ -268,15 +299,15 @@ impl KeyView {
         let name = KeyName {
             account: part()?.parse().map_err(|_| malformed())?,
             region: part()?.parse().map_err(|_| malformed())?,
-            id: part()?.parse().map_err(|_| malformed())?,
+            id: KeyId::read(part()?).ok_or_else(malformed)?,
         };
         let attributes = KeyAttributes {
             account: name.account,
             key_spec: "SYMMETRIC_DEFAULT".into(),
             key_usage: "ENCRYPT_DECRYPT".into(),
             origin: "AWS_KMS".into(),
-            multi_region: false,
-            multi_region_key_type: None,
+            multi_region: record.multi_region.is_some(),
+            multi_region_key_type: record.multi_region.as_ref().map(|regions| regions.key_type(&name.region)),
             aliases: record.aliases.clone(),
             tags: record.tags.clone(),
         };
@@ -301,20 +332,4 @@ impl KeyView {
 /// A material's id, 64 hexadecimal digits, as bytes.
 fn material_bytes(id: &str) -> Option<[u8; 32]> {
     HEXLOWER.decode(id.as_bytes()).ok()?.try_into().ok()
-}
-
-/// A key's id as KMS writes it.
-mod id_text {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-    use uuid::Uuid;
-
-    pub(super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(id)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Uuid::try_parse(&text).map_err(|_| D::Error::custom("not a key's id"))
-    }
 }

@@ -27,7 +27,7 @@ impl Input {
                 .text("keySpec", SYMMETRIC)
                 .text("customerMasterKeySpec", SYMMETRIC)
                 .text("origin", "AWS_KMS")
-                .value("multiRegion", &false)
+                .value("multiRegion", &create.multi_region)
                 .value("bypassPolicyLockoutSafetyCheck", &create.bypass.unwrap_or(false))
                 .optional("tags", tags(&create.tags)),
             Self::List { key_id, page, all_material } => members
@@ -78,6 +78,14 @@ impl Input {
                 .optional("keySpec", spec.as_ref())
                 .optional("numberOfBytes", *bytes),
             Self::Random { bytes } => members.optional("numberOfBytes", *bytes),
+            Self::ReplicateKey(request) => members
+                .text("keyId", &request.key_id)
+                .text("replicaRegion", &request.region)
+                .optional("policy", request.policy.as_ref())
+                .text("description", request.description.as_deref().unwrap_or_default())
+                .value("bypassPolicyLockoutSafetyCheck", &request.bypass.unwrap_or(false))
+                .optional("tags", tags(&request.tags)),
+            Self::UpdatePrimaryRegion { key_id, region } => members.text("keyId", key_id).text("primaryRegion", region),
             Self::CreateGrant(create) => members
                 .text("keyId", &create.key_id)
                 .text("granteePrincipal", &create.grantee)

@@ -1,15 +1,16 @@
 mod grants;
+mod regions;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::api::{KeyIds, Kind};
 use super::ciphertext::Ciphertext;
 use super::conditions::{self, Conditions};
 use super::engine::Kms;
 use super::error::{KmsError, texts};
+use super::key_id::KeyId;
 use super::name::{AliasName, KeyName, Named, alias_name};
 use super::operation::{Input, Operation};
 use super::records::{AliasRecord, KeyView};
@@ -56,6 +57,17 @@ pub(super) enum Target {
     ReEncrypt {
         source: Found,
         destination: Found,
+    },
+    /// A replica that is about to be made.
+    Replica {
+        primary: Found,
+        name: KeyName,
+    },
+    /// The key of another Region that is to become the primary.
+    NewPrimary {
+        primary: Found,
+        region: Region,
+        new: Found,
     },
     /// A grant that is to be retired; none is there, or a permit comes of none.
     Grant {
@@ -209,7 +221,11 @@ impl Kms {
                 (Target::Nothing, vec![asking.on(action, Resource::None, Vec::new())])
             }
             Input::CreateKey(create) => {
-                let name = KeyName { account: scene.account, region: scene.region.clone(), id: Uuid::new_v4() };
+                let name = KeyName {
+                    account: scene.account,
+                    region: scene.region.clone(),
+                    id: KeyId::random(create.multi_region),
+                };
                 let mut checks = vec![asking.on(action, Resource::None, conditions::of_new_key(create))];
                 // KMS API Reference, "CreateKey": tags need kms:TagResource in an IAM policy.
                 if !create.tags.is_empty() {
@@ -236,6 +252,10 @@ impl Kms {
             }
             Input::Alias { alias_name: name, target } => {
                 self.resolve_alias(&asking, action, name, target.as_deref(), &scene).await?
+            }
+            Input::ReplicateKey(request) => self.resolve_replication(&asking, request, &scene).await?,
+            Input::UpdatePrimaryRegion { key_id, region } => {
+                self.resolve_primary(&asking, &operation.input, key_id, region, &scene).await?
             }
             Input::RetireGrant(request) => self.resolve_retirement(&asking, action, request, &scene).await?,
             Input::ReEncrypt(request) => {
@@ -272,6 +292,9 @@ impl Kms {
                 let conditions = conditions::cryptographic(None, context, algorithm.as_deref());
                 let check = Asking { through_ciphertext: true, ..asking }.on_found(action, &found, conditions);
                 (Target::Key(found), vec![check])
+            }
+            Input::Decrypt { key_id: Some(id), .. } if names_sibling(id, &scene.region) => {
+                return Err(texts::incorrect_key());
             }
             input => {
                 let id = input.key_id().unwrap_or_default();
@@ -321,7 +344,6 @@ impl Kms {
     async fn named(&self, id: &str, accepted: KeyIds, scene: &Scene) -> Result<Found, KmsError> {
         match Named::parse(id, scene.account, &scene.region, accepted)? {
             Named::Key(name) => self.find(&name, scene.now).await,
-            Named::Nothing(arn) => Ok(Found::Missing { error: texts::no_such_key(arn.as_str()), arn }),
             Named::Alias(alias) => {
                 if let Some(row) = self.alias(&alias).await? {
                     return self.find(&alias.key(row.value.target), scene.now).await;
@@ -342,9 +364,15 @@ impl Kms {
     }
 }
 
+/// Whether a `KeyId` member names a multi-Region key of another Region: no ciphertext is decrypted
+/// under that name here.
+fn names_sibling(id: &str, here: &Region) -> bool {
+    id.parse::<Arn>().is_ok_and(|arn| arn.region() != here.as_str() && arn.resource().starts_with("key/mrk-"))
+}
+
 impl AliasName {
     /// The key of that id beside the alias.
-    fn key(&self, id: Uuid) -> KeyName {
+    fn key(&self, id: KeyId) -> KeyName {
         KeyName { account: self.account, region: self.region.clone(), id }
     }
 }

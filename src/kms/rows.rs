@@ -7,7 +7,8 @@
 //! kms/k/<account>/<region>/<key>                        the key's record
 //! kms/p/<account>/<region>/<key>/<sha256>               its policy's text, where it is not the default
 //! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
-//! kms/r/<account>/<region>/<key>/<be32 number>          its rotations
+//! kms/r/<account>/<region>/<key>/<be32 number>          its rotations; both of a multi-Region key
+//!                                                       under the region `multi-region`
 //! kms/a/<account>/<region>/<alias name>                 aliases
 //! kms/g/<account>/<region>/<key>/<grant>                its grants
 //! kms/h/<account>/<region>/<key>/<grantee>              how many grants a grantee has on it, by a hash
@@ -27,7 +28,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::name::{AliasName, KeyName, key_id};
+use super::key_id::KeyId;
+use super::name::{AliasName, KeyName};
 use crate::aws::{AccountId, Region};
 
 pub(super) const META: &[u8] = b"kms/meta";
@@ -41,7 +43,7 @@ pub(super) const COUNT_SHARDS: u8 = 16;
 fn of_key(kind: char, name: &KeyName) -> String {
     use std::fmt::Write as _;
     let mut row = String::with_capacity(160);
-    let _ = write!(row, "kms/{kind}/{}/{}/{}", name.account.as_str(), name.region.as_str(), name.id.as_hyphenated());
+    let _ = write!(row, "kms/{kind}/{}/{}/{}", name.account.as_str(), name.region.as_str(), name.id);
     row
 }
 
@@ -57,16 +59,28 @@ pub(super) fn policy(name: &KeyName, hash: &str) -> Vec<u8> {
     (of_key('p', name) + "/" + hash).into_bytes()
 }
 
+/// What all Regions of a multi-Region key have in common lies under this name.
+const ALL_REGIONS: &str = "multi-region";
+
+/// Where the material of a key belongs: its Region, or all of them.
+pub(super) fn region_of_material(name: &KeyName) -> &str {
+    if name.id.is_multi_region() { ALL_REGIONS } else { name.region.as_str() }
+}
+
+fn of_material(kind: char, name: &KeyName) -> String {
+    format!("kms/{kind}/{}/{}/{}/", name.account, region_of_material(name), name.id)
+}
+
 pub(super) fn material(name: &KeyName, id: &str) -> Vec<u8> {
-    (of_key('m', name) + "/" + id).into_bytes()
+    (of_material('m', name) + id).into_bytes()
 }
 
 pub(super) fn materials(name: &KeyName) -> Vec<u8> {
-    (of_key('m', name) + "/").into_bytes()
+    of_material('m', name).into_bytes()
 }
 
 pub(super) fn rotations(name: &KeyName) -> Vec<u8> {
-    (of_key('r', name) + "/").into_bytes()
+    of_material('r', name).into_bytes()
 }
 
 pub(super) fn rotation(name: &KeyName, number: u32) -> Vec<u8> {
@@ -88,7 +102,7 @@ pub(super) fn counts(account: AccountId, region: &Region) -> Vec<u8> {
 }
 
 pub(super) fn count(name: &KeyName) -> Vec<u8> {
-    let shard = name.id.as_bytes()[0] % COUNT_SHARDS;
+    let shard = name.id.bytes()[0] % COUNT_SHARDS;
     let mut row = counts(name.account, &name.region);
     row.extend_from_slice(format!("{shard:02x}").as_bytes());
     row
@@ -149,7 +163,7 @@ pub(super) fn retirable_grant(name: &KeyName, principal: &str, id: &str) -> Vec<
 pub(super) fn read_retirable<'a>(region: &Region, rest: &'a [u8]) -> Option<(KeyName, &'a str)> {
     let mut parts = std::str::from_utf8(rest).ok()?.split('/');
     let (account, id, grant) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((KeyName { account: account.parse().ok()?, region: region.clone(), id: key_id(id)? }, grant))
+    Some((KeyName { account: account.parse().ok()?, region: region.clone(), id: KeyId::read(id)? }, grant))
 }
 
 /// 128 bits of a principal's hash: names are long, and hold slashes.
@@ -190,7 +204,7 @@ pub(super) fn read_due(row: &[u8]) -> Option<(i64, KeyName)> {
     let when = i64::try_from(u64::from_be_bytes(when.try_into().ok()?)).ok()?;
     let mut parts = std::str::from_utf8(rest).ok()?.strip_prefix('/')?.split('/').skip(1);
     let (account, region, id) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((when, KeyName { account: account.parse().ok()?, region: region.parse().ok()?, id: key_id(id)? }))
+    Some((when, KeyName { account: account.parse().ok()?, region: region.parse().ok()?, id: KeyId::read(id)? }))
 }
 
 pub(super) fn event(when: i64, id: Uuid) -> Vec<u8> {
@@ -237,7 +251,7 @@ mod tests {
         let name = KeyName {
             account: "111122223333".parse().unwrap(),
             region: "us-east-1".parse().unwrap(),
-            id: Uuid::from_u128(7),
+            id: KeyId::of([7; 16], false),
         };
         let (early, late) = (due(1, Due::Rotation, &name), due(1 << 40, Due::Deletion, &name));
         assert!(early < late);

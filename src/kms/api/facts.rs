@@ -31,6 +31,7 @@ pub enum Kind {
     ListRetirableGrants,
     PutKeyPolicy,
     ReEncrypt,
+    ReplicateKey,
     RetireGrant,
     RevokeGrant,
     RotateKeyOnDemand,
@@ -39,6 +40,7 @@ pub enum Kind {
     UntagResource,
     UpdateAlias,
     UpdateKeyDescription,
+    UpdatePrimaryRegion,
 }
 
 /// In which states of its key an operation works (KMS Developer Guide, "Key states of AWS KMS keys").
@@ -126,6 +128,7 @@ facts! {
     ListRetirableGrants: READS, KeysOnly, Any;
     PutKeyPolicy: WRITES, KeysOnly, Any;
     ReEncrypt: READS, WithAliases, Enabled;
+    ReplicateKey: WRITES, KeysOnly, Enabled;
     RetireGrant: WRITES, KeysOnly, Any;
     RevokeGrant: WRITES, KeysOnly, Any;
     RotateKeyOnDemand: WRITES, RotationKeysOnly, Enabled;
@@ -134,6 +137,7 @@ facts! {
     UntagResource: WRITES, KeysOnly, NotPendingDeletion;
     UpdateAlias: WRITES, KeysOnly, NotPendingDeletion;
     UpdateKeyDescription: WRITES, KeysOnly, NotPendingDeletion;
+    UpdatePrimaryRegion: WRITES, KeysOnly, Enabled;
 }
 
 impl Kind {
@@ -153,7 +157,7 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 34);
+        assert_eq!(FACTS.len(), 36);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));

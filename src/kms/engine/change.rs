@@ -32,8 +32,13 @@ impl Change {
     }
 
     pub(super) fn unchanged(mut self, row: Vec<u8>, mod_rev: u64) -> Self {
-        self.preconditions.push(Precondition::Unchanged(row, mod_rev));
+        self.require_unchanged(row, mod_rev);
         self
+    }
+
+    /// [`Change::unchanged`] of a row that is met on the way.
+    pub(super) fn require_unchanged(&mut self, row: Vec<u8>, mod_rev: u64) {
+        self.preconditions.push(Precondition::Unchanged(row, mod_rev));
     }
 
     /// Holds only while the row is as it was read: of that revision, or not there.

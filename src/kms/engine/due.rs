@@ -27,7 +27,7 @@ pub(super) fn is_overdue(record: &KeyRecord, now: i64) -> bool {
     match record.state {
         State::Enabled => record.schedule.is_some_and(|schedule| schedule.next <= now),
         State::PendingDeletion { date, .. } => date <= now,
-        State::Disabled => false,
+        State::Disabled | State::PendingReplicaDeletion { .. } => false,
     }
 }
 
@@ -103,7 +103,7 @@ impl Kms {
                     }
                     self.deletion(&record, date).await?
                 }
-                _ => self.scheduled_rotation(&record)?,
+                _ => self.scheduled_rotation(&record).await?,
             };
             match self.commit(change).await {
                 Ok(()) => done += 1,
@@ -119,12 +119,12 @@ impl Kms {
     }
 
     /// One rotation, dated its due date; the next one is a period later.
-    fn scheduled_rotation(&self, key: &Record<KeyView>) -> Result<Change, KmsError> {
+    async fn scheduled_rotation(&self, key: &Record<KeyView>) -> Result<Change, KmsError> {
         let view = &key.value;
         let mut change = Change::of(key);
         let mut record = view.record.clone();
         if let Some(schedule) = view.record.schedule {
-            self.rotate(view, &mut record, schedule.next, RotationType::Automatic, &mut change)?;
+            self.rotate(view, &mut record, schedule.next, RotationType::Automatic, &mut change).await?;
             let next = Schedule::starting(schedule.next, schedule.period_days);
             record.schedule = Some(next);
             Self::move_date(view, Some(next.next), &mut change)?;
@@ -175,8 +175,12 @@ impl Kms {
         let name = &view.name;
         let mut change = Change::of(key);
         let snapshot = self.store().snapshot().await?;
-        for prefix in [rows::materials(name), rows::rotations(name)] {
-            delete_under(&*snapshot, &prefix, &mut change).await?;
+        self.leave_regions(view, date, &mut change).await?;
+        // A replica's material is its primary's too.
+        if view.primary_of_replica().is_none() {
+            for prefix in [rows::materials(name), rows::rotations(name)] {
+                delete_under(&*snapshot, &prefix, &mut change).await?;
+            }
         }
         if let PolicyRef::Text { sha256, .. } = &view.record.policy {
             change.delete(rows::policy(name, sha256));
@@ -205,7 +209,7 @@ impl Kms {
         let present = match record.value.record.state {
             State::Enabled => record.value.record.schedule.map(|schedule| schedule.next),
             State::PendingDeletion { date, .. } => Some(date),
-            State::Disabled => None,
+            State::Disabled | State::PendingReplicaDeletion { .. } => None,
         };
         if present == Some(when) {
             return Ok(());

@@ -8,9 +8,10 @@ use crate::authz::{Permit, PrincipalDirectory};
 use crate::kms::Answer;
 use crate::kms::api::{Kind, camel};
 use crate::kms::error::{KmsError, texts};
-use crate::kms::name::{KeyName, key_id};
+use crate::kms::key_id::KeyId;
+use crate::kms::name::KeyName;
 use crate::kms::operation::{CreateKey, Page};
-use crate::kms::records::{CountRecord, DAY, KeyRecord, KeyView, PolicyRef, State, decode, encode};
+use crate::kms::records::{CountRecord, KeyRecord, KeyView, MultiRegion, PolicyRef, State, decode, encode};
 use crate::kms::resolve::{Key, Resolved, Scene};
 use crate::kms::rows::{self, Due};
 use crate::kms::wire::ObjectText;
@@ -42,6 +43,9 @@ impl Kms {
             rotations: 0,
             on_demand: 0,
             granted: false,
+            multi_region: create
+                .multi_region
+                .then(|| MultiRegion { primary: name.region.clone(), replicas: Vec::new() }),
         };
         let policy = match &create.policy {
             None => None,
@@ -83,7 +87,7 @@ impl Kms {
     }
 
     /// A change that counts one key more in its account and region.
-    async fn count_one_more(&self, name: &KeyName) -> Result<Change, KmsError> {
+    pub(super) async fn count_one_more(&self, name: &KeyName) -> Result<Change, KmsError> {
         let prefix = rows::counts(name.account, &name.region);
         let shard = rows::count(name);
         let snapshot = self.store().snapshot().await?;
@@ -117,7 +121,7 @@ impl Kms {
         let prefix = rows::keys(scene.account, &scene.region);
         let range = match window.after_text()? {
             Some(last) => {
-                rows::under_after(&prefix, key_id(&last).ok_or_else(texts::invalid_marker)?.to_string().as_bytes())
+                rows::under_after(&prefix, KeyId::read(&last).ok_or_else(texts::invalid_marker)?.to_string().as_bytes())
             }
             None => rows::under(&prefix),
         };
@@ -125,7 +129,7 @@ impl Kms {
         let found = snapshot.range(range, window.limit + 1).await?;
         let mut names = Vec::with_capacity(found.len());
         for (row, _) in &found {
-            let id = std::str::from_utf8(&row[prefix.len()..]).ok().and_then(key_id);
+            let id = std::str::from_utf8(&row[prefix.len()..]).ok().and_then(KeyId::read);
             let id = id.ok_or_else(|| KmsError::internal("a malformed row of a key"))?;
             names.push(KeyName { account: scene.account, region: scene.region.clone(), id });
         }
@@ -146,7 +150,7 @@ impl Kms {
         }
         let mut change = Change::of(&key.record);
         let mut record = KeyRecord { state: State::Enabled, ..view.record.clone() };
-        self.make_up(view, &mut record, now, &mut change)?;
+        self.make_up(view, &mut record, now, &mut change).await?;
         if let Some(schedule) = record.schedule {
             change.put(rows::due(schedule.next, Due::Rotation, &view.name), &())?;
         }
@@ -183,19 +187,25 @@ impl Kms {
     ) -> Result<Answer, KmsError> {
         let view = key.view();
         let window_days = window.unwrap_or(DEFAULT_WINDOW_DAYS);
-        let date = now.saturating_add(window_days * DAY);
+        let date = State::deletion_date(now, window_days);
         let mut change = Change::of(&key.record);
         Self::move_date(view, None, &mut change)?;
-        change.put(rows::due(date, Due::Deletion, &view.name), &())?;
-        change
-            .put_key(view, &KeyRecord { state: State::PendingDeletion { date, window_days }, ..view.record.clone() })?;
+        let state = if view.has_replicas() {
+            State::PendingReplicaDeletion { window_days }
+        } else {
+            change.put(rows::due(date, Due::Deletion, &view.name), &())?;
+            State::PendingDeletion { date, window_days }
+        };
+        change.put_key(view, &KeyRecord { state, ..view.record.clone() })?;
         self.commit(change).await?;
-        let body = json!({
+        let mut body = json!({
             "KeyId": view.arn.as_str(),
-            "DeletionDate": seconds(date),
-            "KeyState": "PendingDeletion",
+            "KeyState": state.name(),
             "PendingWindowInDays": window_days,
         });
+        if let State::PendingDeletion { .. } = state {
+            body["DeletionDate"] = seconds(date);
+        }
         let elements = camel_case(&body);
         let mut answer = answer(key, Some((&body).into()));
         answer.response_elements = elements;
@@ -211,7 +221,7 @@ impl Kms {
             change.delete(rows::due(date, Due::Deletion, &view.name));
         }
         let mut record = KeyRecord { state: State::Disabled, ..view.record.clone() };
-        self.make_up(view, &mut record, now, &mut change)?;
+        self.make_up(view, &mut record, now, &mut change).await?;
         change.put_key(view, &record)?;
         self.commit(change).await?;
         Ok(changed_to(key, Some(ObjectText::new().text("KeyId", view.arn.as_str()).finish())))
@@ -219,11 +229,11 @@ impl Kms {
 }
 
 /// What a record will look like once it is stored.
-fn view_of(name: &KeyName, record: &KeyRecord) -> Result<KeyView, KmsError> {
+pub(super) fn view_of(name: &KeyName, record: &KeyRecord) -> Result<KeyView, KmsError> {
     KeyView::decode(&rows::key(name), &encode(record)?).map_err(KmsError::internal)
 }
 
-fn metadata(view: &KeyView) -> Value {
+pub(super) fn metadata(view: &KeyView) -> Value {
     let record = &view.record;
     let mut metadata = json!({
         "AWSAccountId": view.name.account.as_str(),
@@ -239,17 +249,23 @@ fn metadata(view: &KeyView) -> Value {
         "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
         "KeySpec": "SYMMETRIC_DEFAULT",
         "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
-        "MultiRegion": false,
+        "MultiRegion": record.multi_region.is_some(),
         "CurrentKeyMaterialId": record.material,
     });
     if let State::PendingDeletion { date, .. } = record.state {
         metadata["DeletionDate"] = seconds(date);
     }
+    if let State::PendingReplicaDeletion { window_days } = record.state {
+        metadata["PendingDeletionWindowInDays"] = json!(window_days);
+    }
+    if let Some(regions) = &record.multi_region {
+        metadata["MultiRegionConfiguration"] = regions.shown(view);
+    }
     metadata
 }
 
 /// Members as CloudTrail spells them.
-fn camel_case(value: &Value) -> Value {
+pub(super) fn camel_case(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             Value::Object(members.iter().map(|(name, value)| (camel(name), camel_case(value))).collect())

@@ -2,19 +2,19 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use data_encoding::{BASE64, HEXLOWER};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Kms;
 use super::change::Change;
 use crate::kms::ciphertext::{BackingKey, KEY_BYTES};
 use crate::kms::error::KmsError;
+use crate::kms::key_id::KeyId;
 use crate::kms::name::KeyName;
 use crate::kms::records::{MaterialRecord, decode};
 use crate::kms::rows;
 
 /// Names one backing key of one key.
-pub(super) type MaterialKey = (Uuid, [u8; 32]);
+pub(super) type MaterialKey = (KeyId, [u8; 32]);
 
 /// The first byte of every text that wrapping binds a backing key to.
 const WRAPPING: &str = "keystile key material v1";
@@ -67,7 +67,7 @@ impl Kms {
 
 /// What a wrapped backing key is bound to, so that no blob opens in another's place.
 fn bound_to(name: &KeyName, material: &str) -> String {
-    format!("{WRAPPING}/{}/{}/{}/{material}", name.account, name.region, name.id)
+    format!("{WRAPPING}/{}/{}/{}/{material}", name.account, rows::region_of_material(name), name.id)
 }
 
 /// Bytes from the system's generator.

@@ -10,6 +10,7 @@ mod material;
 mod outbox;
 mod page;
 mod policies;
+mod regions;
 mod rotation;
 mod tags;
 
@@ -205,6 +206,14 @@ impl Kms {
                 }
                 _ => Err(astray()),
             },
+            (Target::Replica { primary, name }, Input::ReplicateKey(request)) => {
+                in_state(States::Enabled, primary.key()?)?;
+                self.replicate_key(permit, primary.key()?, name, request, directory, now).await
+            }
+            (Target::NewPrimary { primary, region, new }, _) => {
+                in_state(States::Enabled, primary.key()?)?;
+                self.update_primary_region(primary.key()?, region, new).await
+            }
             (Target::Nothing, Input::Random { bytes }) => Self::generate_random(*bytes),
             (Target::Nothing, Input::ListRetirableGrants { retiring, page }) => {
                 self.list_retirable_grants(&resolved.scene, retiring, page).await
@@ -268,7 +277,7 @@ impl Kms {
                 self.delete_grant(key, &grant, permit.operation().operation.dry_run).await
             }
             (Kind::DisableKeyRotation, _) => self.disable_key_rotation(key).await,
-            (Kind::GetKeyRotationStatus, _) => Ok(Self::key_rotation_status(key)),
+            (Kind::GetKeyRotationStatus, _) => self.key_rotation_status(key).await,
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
             (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
                 self.encrypt(key, plaintext, context, algorithm.as_deref()).await
@@ -422,6 +431,9 @@ fn in_state(states: States, key: &Key) -> Result<(), KmsError> {
         (States::Enabled, State::Disabled) => Err(texts::disabled(arn)),
         (States::Enabled | States::NotPendingDeletion, State::PendingDeletion { .. }) => {
             Err(texts::pending_deletion(arn))
+        }
+        (States::Enabled | States::NotPendingDeletion, State::PendingReplicaDeletion { .. }) => {
+            Err(texts::pending_replica_deletion(arn))
         }
         (States::PendingDeletion, State::Enabled | State::Disabled) => Err(texts::not_pending_deletion(arn)),
         _ => Ok(()),

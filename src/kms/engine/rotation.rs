@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::change::Change;
 use super::page::{LONG, Window};
+use super::regions::refuse_replica;
 use super::{DEFAULT_PERIOD_DAYS, Kms, changed, seconds};
 use crate::kms::Answer;
 use crate::kms::api::Kind;
@@ -23,6 +24,7 @@ impl Kms {
         period_days: Option<i64>,
         now: i64,
     ) -> Result<Answer, KmsError> {
+        refuse_replica(key, "EnableKeyRotation")?;
         let view = key.view();
         let present = view.record.schedule;
         // An omitted or equal period changes nothing, the next date included.
@@ -38,6 +40,7 @@ impl Kms {
     }
 
     pub(super) async fn disable_key_rotation(&self, key: &Key) -> Result<Answer, KmsError> {
+        refuse_replica(key, "DisableKeyRotation")?;
         let view = key.view();
         if view.record.schedule.is_none() {
             return Ok(changed(key));
@@ -49,8 +52,14 @@ impl Kms {
         Ok(changed(key))
     }
 
-    pub(super) fn key_rotation_status(key: &Key) -> Answer {
-        let (view, record) = (key.view(), &key.view().record);
+    /// A replica answers its primary's.
+    pub(super) async fn key_rotation_status(&self, key: &Key) -> Result<Answer, KmsError> {
+        let view = key.view();
+        let primary = match view.primary_of_replica() {
+            Some(name) => self.inner.keys.get(&rows::key(&name)).await?,
+            None => None,
+        };
+        let record = primary.as_ref().map_or(&view.record, |primary| &primary.value.record);
         let pending = matches!(record.state, State::PendingDeletion { .. });
         let schedule = record.schedule.filter(|_| !pending);
         let body = ObjectText::new()
@@ -58,10 +67,11 @@ impl Kms {
             .value("KeyRotationEnabled", &schedule.is_some())
             .optional("NextRotationDate", schedule.map(|schedule| seconds(schedule.next)))
             .optional("RotationPeriodInDays", schedule.map(|schedule| schedule.period_days));
-        super::answer(key, Some(body.finish()))
+        Ok(super::answer(key, Some(body.finish())))
     }
 
     pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
+        refuse_replica(key, "RotateKeyOnDemand")?;
         let view = key.view();
         if view.record.on_demand >= MOST_ON_DEMAND {
             return Err(texts::limit(format!(
@@ -71,7 +81,7 @@ impl Kms {
         }
         let mut change = Change::of(&key.record);
         let mut record = view.record.clone();
-        self.rotate(view, &mut record, now, RotationType::OnDemand, &mut change)?;
+        self.rotate(view, &mut record, now, RotationType::OnDemand, &mut change).await?;
         change.put_key(view, &record)?;
         self.commit(change).await?;
         Ok(super::changed_to(key, Some(ObjectText::new().text("KeyId", view.arn.as_str()).finish())))
@@ -79,7 +89,7 @@ impl Kms {
 
     /// One rotation in a change: new material, the rotation's row, its event, and the record as it
     /// will be. The caller moves the schedule and writes the record.
-    pub(super) fn rotate(
+    pub(super) async fn rotate(
         &self,
         view: &KeyView,
         record: &mut KeyRecord,
@@ -102,6 +112,7 @@ impl Kms {
             "previousKeyMaterialId": previous,
             "currentKeyMaterialId": material,
         });
+        self.share_rotation(view, record, change).await?;
         Self::add_event(view, "RotateKey", date, details, change)
     }
 
@@ -136,7 +147,7 @@ impl Kms {
 
     /// Rotates now what fell due while the key could not rotate, and starts the schedule anew from
     /// now, in the change that makes the key able again.
-    pub(super) fn make_up(
+    pub(super) async fn make_up(
         &self,
         view: &KeyView,
         record: &mut KeyRecord,
@@ -144,7 +155,7 @@ impl Kms {
         change: &mut Change,
     ) -> Result<(), KmsError> {
         if let Some(schedule) = record.schedule.filter(|schedule| schedule.next <= now) {
-            self.rotate(view, record, now, RotationType::Automatic, change)?;
+            self.rotate(view, record, now, RotationType::Automatic, change).await?;
             record.schedule = Some(Schedule::starting(now, schedule.period_days));
         }
         Ok(())

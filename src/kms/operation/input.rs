@@ -74,6 +74,11 @@ pub(in crate::kms) enum Input {
     Random {
         bytes: Option<i64>,
     },
+    ReplicateKey(ReplicateKey),
+    UpdatePrimaryRegion {
+        key_id: String,
+        region: String,
+    },
     CreateGrant(CreateGrant),
     ListGrants {
         key_id: String,
@@ -94,6 +99,16 @@ pub(in crate::kms) enum Input {
 
 #[derive(Default)]
 pub(in crate::kms) struct CreateKey {
+    pub(in crate::kms) policy: Option<String>,
+    pub(in crate::kms) description: Option<String>,
+    pub(in crate::kms) tags: Vec<(String, String)>,
+    pub(in crate::kms) bypass: Option<bool>,
+    pub(in crate::kms) multi_region: bool,
+}
+
+pub(in crate::kms) struct ReplicateKey {
+    pub(in crate::kms) key_id: String,
+    pub(in crate::kms) region: String,
     pub(in crate::kms) policy: Option<String>,
     pub(in crate::kms) description: Option<String>,
     pub(in crate::kms) tags: Vec<(String, String)>,
@@ -165,6 +180,8 @@ impl Input {
             | Self::Encrypt { key_id, .. }
             | Self::DataKey { key_id, .. }
             | Self::CreateGrant(CreateGrant { key_id, .. })
+            | Self::ReplicateKey(ReplicateKey { key_id, .. })
+            | Self::UpdatePrimaryRegion { key_id, .. }
             | Self::ListGrants { key_id, .. }
             | Self::RevokeGrant { key_id, .. } => Some(key_id),
             Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),

@@ -12,7 +12,7 @@ use super::wire;
 use members::Members;
 use unserved::refuse_unserved;
 
-pub(super) use input::{CreateGrant, CreateKey, EncryptionContext, Input, Page, ReEncrypt, RetireGrant};
+pub(super) use input::{CreateGrant, CreateKey, EncryptionContext, Input, Page, ReEncrypt, ReplicateKey, RetireGrant};
 
 /// One request of the KMS API, parsed and held to the model once.
 ///
@@ -110,7 +110,6 @@ mod tests {
         for (operation, body, thing) in [
             ("ImportKeyMaterial", "not even JSON", "ImportKeyMaterial"),
             ("Sign", "{}", "Sign"),
-            ("CreateKey", r#"{"MultiRegion":true}"#, "MultiRegion"),
             ("CreateKey", r#"{"Origin":"EXTERNAL"}"#, "EXTERNAL"),
             ("CreateKey", r#"{"KeySpec":"RSA_2048","KeyUsage":"ENCRYPT_DECRYPT"}"#, "RSA_2048"),
             ("CreateKey", r#"{"CustomerMasterKeySpec":"HMAC_256"}"#, "HMAC_256"),

@@ -1,5 +1,5 @@
 use super::members::Members;
-use super::{CreateGrant, CreateKey, EncryptionContext, Input, ReEncrypt, RetireGrant};
+use super::{CreateGrant, CreateKey, EncryptionContext, Input, ReEncrypt, ReplicateKey, RetireGrant};
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
 
@@ -37,7 +37,19 @@ impl Input {
                 description: members.text("Description"),
                 tags: members.tags(),
                 bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
+                multi_region: members.truth("MultiRegion").unwrap_or(false),
             }),
+            Kind::ReplicateKey => Self::ReplicateKey(ReplicateKey {
+                key_id: key(members),
+                region: members.required("ReplicaRegion"),
+                policy: members.text("Policy"),
+                description: members.text("Description"),
+                tags: members.tags(),
+                bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
+            }),
+            Kind::UpdatePrimaryRegion => {
+                Self::UpdatePrimaryRegion { key_id: key(members), region: members.required("PrimaryRegion") }
+            }
             Kind::ListKeys
             | Kind::ListAliases
             | Kind::ListKeyPolicies

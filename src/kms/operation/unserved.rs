@@ -6,8 +6,6 @@ use crate::kms::wire::{Json, Object};
 enum Unserved {
     /// Any value but this one.
     OtherThan(&'static str),
-    /// `true`.
-    True,
     /// Anything but an empty list.
     Items,
     /// Any value at all.
@@ -16,7 +14,6 @@ enum Unserved {
 
 /// Members that name what is not served, wherever they may stand.
 const UNSERVED: &[(&str, Unserved)] = &[
-    ("MultiRegion", Unserved::True),
     ("Origin", Unserved::OtherThan("AWS_KMS")),
     ("KeyUsage", Unserved::OtherThan("ENCRYPT_DECRYPT")),
     ("CustomerMasterKeySpec", Unserved::OtherThan("SYMMETRIC_DEFAULT")),
@@ -32,7 +29,6 @@ pub(super) fn refuse_unserved(kind: Kind, request: &mut Object<'_>) -> Result<()
     let refuse = |name: &str, value: &str| Err(texts::unsupported(format!("{name}{value} is not supported.")));
     for (name, rule) in UNSERVED {
         match (rule, request.get_mut(name)) {
-            (Unserved::True, Some(Json::Bool(true))) => return refuse(name, " true"),
             (Unserved::OtherThan(served), Some(Json::Text(text))) if text != served => {
                 return refuse(name, &format!(" {text}"));
             }

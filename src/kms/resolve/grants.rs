@@ -160,7 +160,7 @@ impl Kms {
                 }
                 match Named::parse(key_id, scene.account, &scene.region, KeyIds::KeysOnly)? {
                     Named::Key(name) => (name, grant_id.clone()),
-                    Named::Nothing(_) | Named::Alias(_) => return Err(texts::no_such_key(key_id)),
+                    Named::Alias(_) => return Err(texts::no_such_key(key_id)),
                 }
             }
         };

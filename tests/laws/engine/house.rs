@@ -133,11 +133,19 @@ impl House {
     }
 
     pub(crate) async fn call_as(&self, caller: &Arc<Caller>, operation: &str, body: Value) -> Outcome {
+        self.call_in(self.region, caller, operation, body).await
+    }
+
+    pub(crate) async fn call_in(&self, region: &str, caller: &Arc<Caller>, operation: &str, body: Value) -> Outcome {
+        let surroundings = || {
+            let here = Surroundings::clone(&self.surroundings());
+            Arc::new(Surroundings { region: region.parse().unwrap(), ..here })
+        };
         let text = body.to_string();
         let failed = |error: KmsError| (error.code().to_owned(), error.message().unwrap_or_default().to_owned());
         loop {
             let parsed = Operation::parse(operation, text.as_bytes()).map_err(failed)?;
-            let resolved = self.kms.resolve(parsed, caller, &self.surroundings()).await.map_err(failed)?;
+            let resolved = self.kms.resolve(parsed, caller, &surroundings()).await.map_err(failed)?;
             let permit = self.authorizer.authorize(resolved, &Arc::new(PrincipalPolicies::default()), None).map_err(
                 |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
             )?;

@@ -7,5 +7,6 @@ mod cryptography;
 mod grants;
 pub(crate) mod house;
 mod keys;
+mod regions;
 mod rotation;
 mod states;
