@@ -2,8 +2,8 @@
 //! account's root user through the real authorizer.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalLookup, PrincipalPolicies};
@@ -12,8 +12,10 @@ use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
 use keystile::kms::{Kms, KmsError, OpenError, Operation, Settings};
 use keystile::seal::RootKey;
-use keystile::store::{RedbSettings, RedbStore};
+use keystile::store::{RedbSettings, RedbStore, Store};
 use serde_json::{Value, json};
+
+use super::counting::{Count, Counting};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const DAY: i64 = 86_400;
@@ -69,6 +71,16 @@ pub(crate) async fn open(
     test_clock: bool,
 ) -> Result<(Kms, Arc<Authorizer>), OpenError> {
     let store = Arc::new(RedbStore::open(directory, &RedbSettings::default()).unwrap());
+    open_over(store, key, clock, settings, test_clock).await
+}
+
+async fn open_over(
+    store: Arc<dyn Store>,
+    key: RootKey,
+    clock: &Arc<ManualClock>,
+    settings: Settings,
+    test_clock: bool,
+) -> Result<(Kms, Arc<Authorizer>), OpenError> {
     let authorizer = Arc::new(Authorizer::new(keystile::authz::Settings::default()));
     let offset = OffsetClock::new(Arc::clone(clock) as Arc<dyn Clock>, 0);
     let documents = Arc::new(Documents::default());
@@ -86,6 +98,17 @@ impl House {
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
         let (kms, authorizer) = open(directory.path(), root_key(1), &clock, settings, false).await.unwrap();
         Self { kms, clock, authorizer, directory, region: "us-east-1" }
+    }
+
+    /// A house over a store that notes which rows are read and written.
+    pub(crate) async fn counted() -> (Self, Arc<Mutex<Count>>) {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock(AtomicI64::new(START)));
+        let store = Arc::new(RedbStore::open(directory.path(), &RedbSettings::default()).unwrap());
+        let (store, count) = Counting::over(store);
+        let opened = open_over(Arc::new(store), root_key(1), &clock, Settings::default(), false).await;
+        let (kms, authorizer) = opened.unwrap();
+        (Self { kms, clock, authorizer, directory, region: "us-east-1" }, count)
     }
 
     /// Closes everything and opens it again.

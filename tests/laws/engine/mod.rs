@@ -3,6 +3,7 @@
 
 mod aliases;
 mod conditions;
+mod counting;
 mod cryptography;
 mod grants;
 pub(crate) mod house;
