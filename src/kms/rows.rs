@@ -24,6 +24,7 @@ use crate::aws::{AccountId, Region};
 
 pub(super) const META: &[u8] = b"kms/meta";
 pub(super) const CLOCK: &[u8] = b"kms/clock";
+const MATERIALS: &[u8] = b"kms/m/";
 const DUE: &[u8] = b"kms/d/";
 const EVENTS: &[u8] = b"kms/e/";
 
@@ -55,6 +56,16 @@ pub(super) fn material(name: &KeyName, id: &str) -> Vec<u8> {
 
 pub(super) fn materials(name: &KeyName) -> Vec<u8> {
     (of_key('m', name) + "/").into_bytes()
+}
+
+/// The key material of every key.
+pub(super) fn all_materials() -> Range<Vec<u8>> {
+    under(MATERIALS)
+}
+
+/// What names a row's material: its account, region, key and id, as the row spells them.
+pub(super) fn material_name(row: &[u8]) -> Option<&[u8]> {
+    row.strip_prefix(MATERIALS)
 }
 
 pub(super) fn rotations(name: &KeyName) -> Vec<u8> {

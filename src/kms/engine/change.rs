@@ -32,8 +32,13 @@ impl Change {
     }
 
     pub(super) fn unchanged(mut self, row: Vec<u8>, mod_rev: u64) -> Self {
-        self.preconditions.push(Precondition::Unchanged(row, mod_rev));
+        self.hold(row, mod_rev);
         self
+    }
+
+    /// The change holds only while a row is as it was read.
+    pub(super) fn hold(&mut self, row: Vec<u8>, mod_rev: u64) {
+        self.preconditions.push(Precondition::Unchanged(row, mod_rev));
     }
 
     pub(super) fn put<T: Serialize>(&mut self, row: Vec<u8>, record: &T) -> Result<(), KmsError> {

@@ -11,8 +11,8 @@ use keystile::aws::{Caller, Clock, OffsetClock, Surroundings};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
 use keystile::kms::{Kms, KmsError, OpenError, Operation, Settings};
-use keystile::seal::RootKey;
-use keystile::store::{RedbSettings, RedbStore};
+use keystile::seal::{Keyring, RootKey};
+use keystile::store::{RedbSettings, RedbStore, Store};
 use serde_json::{Value, json};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -79,6 +79,17 @@ impl House {
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
         let (kms, authorizer) = open(directory.path(), root_key(1), &clock, settings, false).await.unwrap();
         Self { kms, clock, authorizer, directory, region: "us-east-1" }
+    }
+
+    /// Over a store of the test's own, under these root keys.
+    pub(crate) async fn over(store: Arc<dyn Store>, keys: impl Into<Keyring>) -> Result<Self, OpenError> {
+        let clock = Arc::new(ManualClock(AtomicI64::new(START)));
+        let authorizer = Arc::new(Authorizer::new(keystile::authz::Settings::default()));
+        let offset = OffsetClock::new(Arc::clone(&clock) as Arc<dyn Clock>, 0);
+        let documents = Arc::new(Documents::default());
+        let shared = Arc::clone(&authorizer);
+        let kms = Kms::open(store, keys, offset, documents, shared, Settings::default(), false).await?;
+        Ok(Self { kms, clock, authorizer, directory: tempfile::tempdir().unwrap(), region: "us-east-1" })
     }
 
     /// Closes everything and opens it again.

@@ -5,5 +5,6 @@ mod aliases;
 mod cryptography;
 pub(crate) mod house;
 mod keys;
+mod root_key;
 mod rotation;
 mod states;
