@@ -2,9 +2,13 @@
 
 mod access_key;
 mod audit;
+mod backup;
 mod check;
+mod data_dir;
 mod policy_type;
 mod raw_request;
+mod restore;
+mod root_key;
 mod serve;
 mod simulate;
 mod test;
@@ -38,7 +42,10 @@ enum Command {
     /// Make access keys.
     AccessKey(access_key::AccessKey),
     Audit(audit::Audit),
+    Backup(backup::BackupArgs),
     Check(check::Check),
+    Restore(restore::RestoreArgs),
+    RootKey(root_key::RootKeyArgs),
     Simulate(simulate::Args),
     Test(test::Args),
     Translate(translate::Args),
@@ -53,6 +60,9 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::AccessKey(command) => access_key::run(&command),
         Command::Audit(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
+        Command::RootKey(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Test(args) => test::run(&args),

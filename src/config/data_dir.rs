@@ -3,13 +3,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64;
-use zeroize::Zeroizing;
-
 use super::directory::{first_account, root_credentials_file};
-use super::files::{create_private_dir, read_if_exists, write_atomically};
-use super::{Config, ConfigError, RootKeySource};
+use super::files::{create_private_dir, write_atomically};
+use super::{Config, ConfigError, RootKeySource, root_key};
 use crate::identity::{NewAccessKey, SharedCredentials};
+use crate::seal::RootKey;
 
 /// The data directory, ready for the store: it exists, and the root key is at hand.
 pub struct DataDir {
@@ -17,8 +15,8 @@ pub struct DataDir {
     pub path: PathBuf,
     /// Whether it was new: nothing was stored in it before.
     pub new: bool,
-    /// The root key's 32 bytes.
-    pub root_key: Zeroizing<[u8; 32]>,
+    /// The root key that is configured.
+    pub root_key: RootKey,
     /// The AWS shared credentials file of the root user's access key, if it is (still) there.
     pub credentials: Option<PathBuf>,
 }
@@ -66,7 +64,7 @@ pub fn prepare_data_dir(config: &Config) -> Result<DataDir, ConfigError> {
     }
     let root_key = match (existing, &config.root_key) {
         (Some(key), _) => key,
-        (None, RootKeySource::File(file)) => create_root_key(file)?,
+        (None, RootKeySource::File(file)) => root_key::create(file)?,
         (None, RootKeySource::Env(name)) => {
             return Err(ConfigError::member("root_key.env", format!("{name} is not set")));
         }
@@ -86,7 +84,9 @@ fn is_new(path: &Path, config_file: Option<&Path>) -> Result<bool, ConfigError> 
         let name = entry.map_err(|error| ConfigError::io(path, "read the data directory", &error))?.file_name();
         let text = name.to_string_lossy();
         let unfinished = text.starts_with('.') && text.ends_with(".tmp");
-        if !unfinished && !NOT_DATA.contains(&text.as_ref()) && config_name != Some(name.as_os_str()) {
+        let other_root_key = text.starts_with("root.key.");
+        if !unfinished && !other_root_key && !NOT_DATA.contains(&text.as_ref()) && config_name != Some(name.as_os_str())
+        {
             return Ok(false);
         }
     }
@@ -109,38 +109,31 @@ fn require_root_key(file: &Path, data_dir: &Path) -> Result<(), ConfigError> {
 }
 
 /// The root key that is there; none where one is to be made.
-fn existing_root_key(config: &Config, new: bool) -> Result<Option<Zeroizing<[u8; 32]>>, ConfigError> {
-    match &config.root_key {
-        RootKeySource::File(file) => match read_if_exists(file, "read the root key")? {
-            Some(text) => decode(&text).map(Some).map_err(|message| ConfigError::file(file, message)),
-            None if new && *file == config.data_dir.join("root.key") => Ok(None),
-            None => Err(ConfigError::file(
+fn existing_root_key(config: &Config, new: bool) -> Result<Option<RootKey>, ConfigError> {
+    match (config.root_key.read()?, &config.root_key) {
+        (None, RootKeySource::File(file)) if !new || *file != config.data_dir.join("root.key") => {
+            Err(ConfigError::file(
                 file,
                 "there is no such root key, and one is made only as `root.key` in a new data directory; make it with \
                  `openssl rand -base64 32`",
-            )),
-        },
-        RootKeySource::Env(name) => {
-            let text = std::env::var(name).map(Zeroizing::new).map_err(|_| {
-                ConfigError::member("root_key.env", format!("the environment variable {name} is not set, or not text"))
-            })?;
-            decode(&text).map(Some).map_err(|message| ConfigError::member("root_key.env", format!("{name}: {message}")))
+            ))
         }
+        (found, _) => Ok(found),
     }
 }
 
-fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, &'static str> {
-    const WRONG: &str = "a root key is the base64 of exactly 32 bytes (44 characters)";
-    let bytes = BASE64.decode(text.trim().as_bytes()).map(Zeroizing::new).map_err(|_| WRONG)?;
-    <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| WRONG)
-}
-
-fn create_root_key(file: &Path) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
-    let mut key = Zeroizing::new([0u8; 32]);
-    aws_lc_rs::rand::fill(&mut *key).map_err(|_| ConfigError::file(file, "the system's random generator failed"))?;
-    let text = Zeroizing::new(format!("{}\n", Zeroizing::new(BASE64.encode(&*key)).as_str()));
-    write_atomically(file, text.as_bytes())?;
-    Ok(key)
+/// Refuses a data directory in which something is stored; one that is not there is new.
+///
+/// # Errors
+/// Names the directory.
+pub fn require_new_data_dir(config: &Config) -> Result<(), ConfigError> {
+    if is_new(&config.data_dir, config.file.as_deref())? {
+        return Ok(());
+    }
+    Err(ConfigError::file(
+        &config.data_dir,
+        "is not empty: name a new data directory (root keys, `credentials` and `credentials.toml` may be there already)",
+    ))
 }
 
 fn warn_if_shared(path: &Path) {
@@ -186,7 +179,7 @@ mod tests {
         fs::write(first.path.join("keystile.redb"), "data").unwrap();
         let again = prepare_data_dir(&config).unwrap();
         assert!(!again.new);
-        assert_eq!(again.root_key, first.root_key);
+        assert_eq!(again.root_key.id(), first.root_key.id());
         assert_eq!(fs::read_to_string(again.credentials.unwrap()).unwrap(), text);
 
         let directory = load_directory(&config, &Documents::default()).unwrap();
@@ -233,8 +226,9 @@ mod tests {
             assert!(error.ends_with("my.key: a root key is the base64 of exactly 32 bytes (44 characters)"), "{error}");
         }
         assert!(names(&config.data_dir).is_empty(), "a refusal leaves nothing behind");
-        fs::write(root.path().join("my.key"), format!("{}\n", BASE64.encode(&[7; 32]))).unwrap();
-        assert_eq!(*prepare_data_dir(&config).unwrap().root_key, [7; 32]);
+        let text = data_encoding::BASE64.encode(&[7; 32]);
+        fs::write(root.path().join("my.key"), format!("{text}\n")).unwrap();
+        assert_eq!(prepare_data_dir(&config).unwrap().root_key.id(), RootKey::from_base64(&text).unwrap().id());
     }
 
     #[test]

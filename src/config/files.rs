@@ -44,6 +44,11 @@ fn sync(directory: &Path) -> std::io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Makes it durable that a file is there, or gone.
+pub(super) fn sync_directory_of(file: &Path) -> std::io::Result<()> {
+    sync(&directory_of(file))
+}
+
 /// The directory that holds a file.
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {

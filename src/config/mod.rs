@@ -8,11 +8,12 @@ mod error;
 mod files;
 mod load;
 mod organization;
+mod root_key;
 mod settings;
 mod units;
 
 pub use access_keys::{AddedKey, add_access_key};
-pub use data_dir::{DataDir, prepare_data_dir};
+pub use data_dir::{DataDir, prepare_data_dir, require_new_data_dir};
 pub use directory::load_directory;
 pub use error::ConfigError;
 pub(crate) use files::end_of_text;

@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::respond::Answer;
+use super::backup::{self, BackupBody};
+use super::root_key::{RotationError, RotationStatus};
 use super::state::State;
 use super::{body, scheduler};
 use crate::aws::Clock;
@@ -22,7 +23,11 @@ const MAX_ADVANCE_SECONDS: u64 = 1000 * 366 * 86_400;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const BYTES: &str = "application/octet-stream";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the admin listener sends: most of it whole, a backup as it is made.
+pub(super) type Answer = Response<Either<Full<Bytes>, BackupBody>>;
 
 /// One request of the admin listener.
 pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Answer {
@@ -45,7 +50,57 @@ pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
                 wrong_method("POST")
             }
         }
+        ("/root-key/rotation" | "/backup", _) if !state.access.allows(request.headers()) => failed(
+            StatusCode::FORBIDDEN,
+            "this takes the token of admin.json in the data directory; `keystile root-key rotate` and `keystile backup` \
+             show it",
+        ),
+        ("/root-key/rotation", true) => rotation(&state.rotator.status()),
+        ("/root-key/rotation", false) if request.method() == Method::POST => rotate_root_key(&state).await,
+        ("/root-key/rotation", false) => wrong_method("GET, HEAD, POST"),
+        ("/backup", _) if request.method() == Method::POST => send_backup(&state).await,
+        ("/backup", _) => wrong_method("POST"),
         _ => answer(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+    }
+}
+
+/// Begins a rotation of the root key, or joins the one that is under way.
+async fn rotate_root_key(state: &State) -> Answer {
+    let begun = state.rotator.begin(&state.kms).await;
+    // What began is recorded within a second.
+    state.scheduler.notify_one();
+    match begun {
+        Ok(status) => rotation(&status),
+        Err(error) => {
+            tracing::error!(%error, "the root key's rotation did not begin");
+            let status = match error {
+                RotationError::Config(_) => StatusCode::CONFLICT,
+                RotationError::Kms(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            failed(status, &error.to_string())
+        }
+    }
+}
+
+fn rotation(status: &RotationStatus) -> Answer {
+    answer(StatusCode::OK, JSON, json!(status).to_string())
+}
+
+/// A backup of everything as it is now; one at a time.
+async fn send_backup(state: &State) -> Answer {
+    let Ok(turn) = Arc::clone(&state.backups).try_acquire_owned() else {
+        return failed(StatusCode::CONFLICT, "a backup is being made already; wait for its end");
+    };
+    match backup::stream(&state.kms, turn).await {
+        Ok(body) => {
+            let mut answer = Response::new(Either::Right(body));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(BYTES));
+            answer
+        }
+        Err(error) => {
+            tracing::error!(%error, "no backup could be made");
+            failed(StatusCode::INTERNAL_SERVER_ERROR, "no backup could be made; the server's log says why")
+        }
     }
 }
 
@@ -90,7 +145,7 @@ async fn advance_clock(state: &State, request: Request<Incoming>) -> Answer {
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer

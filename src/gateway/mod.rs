@@ -8,9 +8,13 @@
 //! running: listeners, the admin endpoints, the scheduler of rotations, reloading, metrics.
 
 mod admin;
+mod admin_access;
+mod admin_client;
 mod admission;
+mod backup;
 mod body;
 mod dispatch;
+mod engine;
 mod explanation;
 mod form;
 mod patience;
@@ -19,11 +23,15 @@ mod plain_json;
 mod reload;
 mod request_id;
 mod respond;
+mod root_key;
 mod run;
 mod scheduler;
 mod server;
 mod state;
 mod telemetry;
 
+pub use admin_client::{AdminClient, AdminError};
+pub use engine::open_stopped;
+pub use root_key::{RotationError, RotationStatus, rotate_root_key};
 pub use run::{Options, ServeError, run};
 pub use telemetry::init_logging;

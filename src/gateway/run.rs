@@ -5,27 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use data_encoding::BASE64;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
-use zeroize::Zeroizing;
+use tokio::sync::{Notify, Semaphore, watch};
 
+use super::admin_access::AdminAccess;
 use super::reload::Reloader;
+use super::root_key::Rotator;
 use super::server::Server;
 use super::state::{Live, State};
 use super::telemetry::{Reading, Readings, Telemetry, init_logging};
-use super::{admin, pipeline, scheduler};
+use super::{admin, engine, pipeline, scheduler};
 use crate::audit::{self, AuditError, AuditLog};
 use crate::authz::{self, Authorizer};
 use crate::aws::{Clock, OffsetClock, SystemClock};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, DataDir, Overrides, load_directory, prepare_data_dir};
-use crate::kms::{self, Kms};
-use crate::seal::{RootKey, SealError};
+use crate::kms;
+use crate::seal::SealError;
 use crate::sigv4::{InvalidSkew, Profile};
-use crate::store::{self, RedbSettings, RedbStore};
+use crate::store;
 
 /// How `serve` was called.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +45,15 @@ pub enum ServeError {
     /// The signature settings are out of range.
     #[error(transparent)]
     Skew(#[from] InvalidSkew),
-    /// The root key is malformed.
-    #[error("the root key: {0}")]
-    RootKey(#[from] SealError),
+    /// The system has no random bytes.
+    #[error(transparent)]
+    Random(#[from] SealError),
+    /// A command found nothing to work on.
+    #[error("{0} holds no data")]
+    NoData(PathBuf),
+    /// A command found data and no root key.
+    #[error("the root key of {0} is not there: put it back")]
+    NoRootKey(PathBuf),
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] store::OpenError),
@@ -102,7 +108,9 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     // Before anything is made on disk: broken identities leave no half-made data directory.
     load_directory(&config, &documents)?;
     let data_dir = prepare_data_dir(&config)?;
-    let state = Arc::new(open(&config, &data_dir, &documents).await?);
+    let access = AdminAccess::new(listeners.admin.local_addr()?)?;
+    let state = Arc::new(open(&config, &data_dir, &documents, access).await?);
+    let written = state.access.write(&data_dir.path)?;
     let reloader = Arc::new(Reloader {
         file: options.config,
         overrides: options.overrides,
@@ -128,6 +136,9 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
         connections: state.telemetry.admin_connections.clone(),
     };
     let shared = Arc::clone(&state);
+    let rotator = Arc::clone(&state);
+    let stopped = admin_stopped.clone();
+    let rotator = tokio::spawn(async move { rotator.rotator.run(&rotator.kms, stopped).await });
     let admin = tokio::spawn(admin.run(move |_, request| admin::handle(Arc::clone(&shared), request), admin_stopped));
 
     signals.until_told_to_stop(&state, &reloader).await;
@@ -142,39 +153,32 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     stop_admin.send_replace(true);
     let _ = tokio::time::timeout(std::time::Duration::from_millis(500), admin).await;
     let _ = scheduler.await;
+    let _ = rotator.await;
+    drop(written);
     let closing = Arc::clone(&state);
     let _ = tokio::task::spawn_blocking(move || closing.audit.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn open(config: &Config, data_dir: &DataDir, documents: &Arc<Documents>) -> Result<State, ServeError> {
+async fn open(
+    config: &Config,
+    data_dir: &DataDir,
+    documents: &Arc<Documents>,
+    access: AdminAccess,
+) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
     let live = Live::new(config, directory)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
-    let store = RedbStore::open(
-        &data_dir.path,
-        &RedbSettings {
-            cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
-            ..RedbSettings::default()
-        },
-    )?;
-    let kms = Kms::open(
-        Arc::new(store),
-        root_key(data_dir)?,
+    let kms = engine::open(
+        config,
+        engine::open_store(config)?,
+        data_dir.root_key.clone(),
         engine_clock.clone(),
-        Arc::clone(documents),
-        Arc::clone(&authorizer),
-        kms::Settings {
-            record_cache_bytes: usize::try_from(config.engine.key_cache_bytes).unwrap_or(usize::MAX),
-            max_keys: config.engine.max_keys,
-            max_grants_per_key: config.engine.max_grants_per_key,
-            encryption_context_max_bytes: usize::try_from(config.engine.encryption_context_max_bytes)
-                .unwrap_or(usize::MAX),
-            ..kms::Settings::default()
-        },
+        documents,
+        &authorizer,
         config.test_clock,
     )
     .await?;
@@ -189,6 +193,9 @@ async fn open(config: &Config, data_dir: &DataDir, documents: &Arc<Documents>) -
     let audit = Arc::new(audit);
     let telemetry = telemetry(&audit, &authorizer);
     Ok(State {
+        rotator: Rotator::new(&kms, config.root_key.clone()),
+        backups: Arc::new(Semaphore::new(1)),
+        access,
         limits: watch::Sender::new(config.limits),
         live: ArcSwap::from_pointee(live),
         profile: Profile::kms(),
@@ -203,10 +210,6 @@ async fn open(config: &Config, data_dir: &DataDir, documents: &Arc<Documents>) -
         scheduler: Notify::new(),
         recorded_events: tokio::sync::Mutex::new(recovery.recent_service_events),
     })
-}
-
-fn root_key(data_dir: &DataDir) -> Result<RootKey, SealError> {
-    RootKey::from_base64(&Zeroizing::new(BASE64.encode(&*data_dir.root_key)))
 }
 
 /// The metrics, those included that others keep.

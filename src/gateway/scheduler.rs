@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::state::State;
 use crate::audit::{AuditError, Record, ServiceEvent};
-use crate::aws::Clock;
+use crate::aws::{AccountId, Clock, Region};
 use crate::kms::KmsError;
 
 /// Longest time between two looks: a service event is in the audit log within a second of what it
@@ -82,9 +82,9 @@ async fn record_events(state: &State) -> Result<(), PassError> {
                 time: state.clock.now(),
                 event_id: event.id,
                 name: &event.name,
-                account: Some(event.account.as_str()),
-                region: event.region.as_str(),
-                resources: std::slice::from_ref(&event.key),
+                account: event.account.as_ref().map(AccountId::as_str),
+                region: event.region.as_ref().map_or("", Region::as_str),
+                resources: event.key.as_slice(),
                 details: &event.details,
             });
             // The last one's being on disk means that all are: the log is written in order.

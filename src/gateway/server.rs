@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,8 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 use super::patience::{Patience, Phase};
-use super::respond::Answer;
 use crate::config::Limits;
+
+/// What a body may fail with.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How many headers hyper takes without an allocation for each request.
 const HEADERS_ON_THE_STACK: u32 = 100;
@@ -36,10 +38,11 @@ pub(super) struct Server {
 impl Server {
     /// Serves until `stop` turns true, then lets requests that are under way finish; done when
     /// the last connection is.
-    pub(super) async fn run<H, F>(mut self, handle: H, mut stop: watch::Receiver<bool>)
+    pub(super) async fn run<H, F, B>(mut self, handle: H, mut stop: watch::Receiver<bool>)
     where
         H: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let slots = Arc::new(Slots::default());
         let graceful = GracefulShutdown::new();
@@ -103,16 +106,17 @@ fn http(limits: &Limits) -> http1::Builder {
     http
 }
 
-fn connection<H, F>(
+fn connection<H, F, B>(
     http: &http1::Builder,
     stream: TcpStream,
     peer: SocketAddr,
     header_timeout: Duration,
     handle: H,
-) -> impl GracefulConnection<Output = hyper::Result<()>, Error = hyper::Error> + Send + use<H, F>
+) -> impl GracefulConnection<Output = hyper::Result<()>, Error = hyper::Error> + Send + use<H, F, B>
 where
     H: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     // Answers are small and written whole: nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use uuid::Uuid;
 
+use super::admin_access::AdminAccess;
+use super::root_key::Rotator;
 use super::telemetry::Telemetry;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
@@ -32,6 +34,12 @@ pub(super) struct State {
     pub(super) telemetry: Telemetry,
     /// Whether `POST /clock` is served.
     pub(super) test_clock: bool,
+    /// Who may use what the admin listener guards.
+    pub(super) access: AdminAccess,
+    /// Rotates the root key.
+    pub(super) rotator: Rotator,
+    /// One backup at a time.
+    pub(super) backups: Arc<Semaphore>,
     /// Whether the server is on its way out: not ready for more.
     pub(super) draining: AtomicBool,
     /// Wakes the scheduler before its time.

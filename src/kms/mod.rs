@@ -8,6 +8,7 @@
 
 mod answer;
 mod api;
+mod backup;
 mod ciphertext;
 mod conditions;
 mod engine;
@@ -25,7 +26,8 @@ mod wire;
 
 pub use answer::Answer;
 pub use api::{Kind, operation_names};
-pub use engine::{Kms, OpenError, Settings};
+pub use backup::{Backup, BackupError, BackupHeader, BackupReader, restore};
+pub use engine::{Kms, OpenError, RootKeyIds, Settings, root_key_ids};
 pub use error::KmsError;
 pub use events::ServiceEvent;
 pub use key_id::KeyId;

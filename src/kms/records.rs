@@ -139,6 +139,9 @@ pub(super) struct MaterialRecord {
     pub(super) created: i64,
     /// Base64.
     pub(super) wrapped: String,
+    /// The id of the root key that wraps it; none in data from before root keys could be rotated.
+    #[serde(default)]
+    pub(super) root_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,15 +258,27 @@ impl GranteeView {
 pub(super) struct EventRecord {
     pub(super) name: String,
     pub(super) time: i64,
-    pub(super) account: AccountId,
-    pub(super) region: crate::aws::Region,
-    pub(super) key: Arn,
+    /// Whose key; none, like region and key, where it concerns all of the data.
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<crate::aws::Region>,
+    pub(super) key: Option<Arn>,
     pub(super) details: serde_json::Value,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct MetaRecord {
     pub(super) root_key_id: String,
+    /// The rotation of the root key that is under way.
+    #[serde(default)]
+    pub(super) rotation: Option<RootKeyRotation>,
+}
+
+/// One root key takes another's place: until the end both are needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RootKeyRotation {
+    /// The id of the root key that wraps from now on.
+    pub(super) to: String,
+    pub(super) begun: i64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

@@ -34,6 +34,7 @@ use crate::aws::{AccountId, Region};
 
 pub(super) const META: &[u8] = b"kms/meta";
 pub(super) const CLOCK: &[u8] = b"kms/clock";
+const MATERIALS: &[u8] = b"kms/m/";
 const DUE: &[u8] = b"kms/d/";
 const EVENTS: &[u8] = b"kms/e/";
 
@@ -62,13 +63,10 @@ pub(super) fn policy(name: &KeyName, hash: &str) -> Vec<u8> {
 /// What all Regions of a multi-Region key have in common lies under this name.
 const ALL_REGIONS: &str = "multi-region";
 
-/// Where the material of a key belongs: its Region, or all of them.
-pub(super) fn region_of_material(name: &KeyName) -> &str {
-    if name.id.is_multi_region() { ALL_REGIONS } else { name.region.as_str() }
-}
-
+/// A row of what belongs to the key's material: to its Region, or to all of them.
 fn of_material(kind: char, name: &KeyName) -> String {
-    format!("kms/{kind}/{}/{}/{}/", name.account, region_of_material(name), name.id)
+    let region = if name.id.is_multi_region() { ALL_REGIONS } else { name.region.as_str() };
+    format!("kms/{kind}/{}/{region}/{}/", name.account, name.id)
 }
 
 pub(super) fn material(name: &KeyName, id: &str) -> Vec<u8> {
@@ -77,6 +75,16 @@ pub(super) fn material(name: &KeyName, id: &str) -> Vec<u8> {
 
 pub(super) fn materials(name: &KeyName) -> Vec<u8> {
     of_material('m', name).into_bytes()
+}
+
+/// The key material of every key.
+pub(super) fn all_materials() -> Range<Vec<u8>> {
+    under(MATERIALS)
+}
+
+/// What names a row's material: its account, region, key and id, as the row spells them.
+pub(super) fn material_name(row: &[u8]) -> Option<&[u8]> {
+    row.strip_prefix(MATERIALS)
 }
 
 pub(super) fn rotations(name: &KeyName) -> Vec<u8> {

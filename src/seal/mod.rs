@@ -5,8 +5,10 @@
 
 pub mod derive;
 pub mod envelope;
+mod keyring;
 mod root_key;
 
+pub use keyring::Keyring;
 pub use root_key::RootKey;
 
 /// Why a secret could not be sealed or opened. No variant says more than an attacker may know.

@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use hmac::Mac;
 use zeroize::Zeroizing;
 
-use super::derive::{KEY_BYTES, keyed};
+use super::derive::{KEY_BYTES, derive_key, keyed};
 use super::{SealError, envelope};
 
 /// The format that [`RootKey::wrap`] writes: its first byte. An older one always unwraps.
@@ -60,6 +60,14 @@ impl RootKey {
         let mut mac = keyed(&self.0);
         mac.update(CHECK_LABEL);
         HEXLOWER.encode(&mac.finalize().into_bytes()[..CHECK_BYTES])
+    }
+
+    /// The authentication code (HMAC-SHA-256) of a message, under a key derived for `label`: who
+    /// has not the root key can't make it.
+    pub fn authenticate(&self, label: &[u8], message: &[u8]) -> [u8; 32] {
+        let mut mac = keyed(&derive_key(&self.0, label, &[]));
+        mac.update(message);
+        mac.finalize().into_bytes().into()
     }
 
     /// Wraps a secret and binds it to associated data, which should name what the secret is (its
@@ -130,6 +138,18 @@ mod tests {
             b"keystile root key check v1",
         );
         assert_eq!(key(1).id(), HEXLOWER.encode(&tag.as_ref()[..16]));
+    }
+
+    #[test]
+    fn a_code_is_of_its_key_label_and_message() {
+        let code = key(1).authenticate(b"label", b"message");
+        let derived = derive_key(&[1; 32], b"label", b"");
+        let expected =
+            aws_lc_rs::hmac::sign(&aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &*derived), b"message");
+        assert_eq!(code, expected.as_ref());
+        for other in [key(2).authenticate(b"label", b"message"), key(1).authenticate(b"labem", b"message")] {
+            assert_ne!(code, other);
+        }
     }
 
     #[test]

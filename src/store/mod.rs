@@ -17,7 +17,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub use image::{Image, ImageSettings, Record};
-pub use redb::{OpenError, RedbSettings, RedbStore};
+pub use redb::{DATA_FILE, OpenError, RedbSettings, RedbStore};
 pub use stamps::ChangeStamps;
 
 /// The longest key, in bytes, that every backend takes.

@@ -4,6 +4,7 @@
 
 mod admission;
 mod audit;
+mod backup;
 mod check;
 mod command;
 mod drain;
@@ -14,6 +15,7 @@ mod organization;
 mod plain_json;
 mod raw;
 mod reload;
+mod root_key;
 mod simulate;
 mod suites;
 mod support;

@@ -20,6 +20,7 @@ pub(crate) struct Setup {
     directory: TempDir,
     config: String,
     flags: Vec<&'static str>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A running server; killed when dropped.
@@ -32,7 +33,12 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), config: String::new(), flags: Vec::new() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            config: String::new(),
+            flags: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 
     /// Lines of `keystile.toml`.
@@ -43,6 +49,13 @@ impl Setup {
 
     pub(crate) fn flag(mut self, flag: &'static str) -> Self {
         self.flags.push(flag);
+        self
+    }
+
+    /// An environment variable of the server's.
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -68,6 +81,7 @@ impl Setup {
         command.arg("serve").arg("--config").arg(self.path("keystile.toml"));
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(self.path("data")).args(&self.flags);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

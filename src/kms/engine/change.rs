@@ -32,12 +32,12 @@ impl Change {
     }
 
     pub(super) fn unchanged(mut self, row: Vec<u8>, mod_rev: u64) -> Self {
-        self.require_unchanged(row, mod_rev);
+        self.hold(row, mod_rev);
         self
     }
 
-    /// [`Change::unchanged`] of a row that is met on the way.
-    pub(super) fn require_unchanged(&mut self, row: Vec<u8>, mod_rev: u64) {
+    /// The change holds only while a row is as it was read.
+    pub(super) fn hold(&mut self, row: Vec<u8>, mod_rev: u64) {
         self.preconditions.push(Precondition::Unchanged(row, mod_rev));
     }
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Kms;
 use super::change::Change;
+use super::root_key::RootKeys;
 use crate::kms::ciphertext::{BackingKey, KEY_BYTES};
 use crate::kms::error::KmsError;
 use crate::kms::key_id::KeyId;
@@ -28,11 +29,10 @@ impl Kms {
         let mut id = [0u8; 32];
         random(&mut id)?;
         let id = HEXLOWER.encode(&id);
-        let wrapped = self
-            .root_key()
-            .wrap(bound_to(name, &id).as_bytes(), &*key)
-            .map_err(|error| KmsError::internal(error.to_string()))?;
-        change.put(rows::material(name, &id), &MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped) })?;
+        let row = rows::material(name, &id);
+        let (root_key, wrapped) = self.root_keys().wrap(&bound_to(&row)?, &*key, change)?;
+        let record = MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped), root_key: Some(root_key) };
+        change.put(row, &record)?;
         Ok(id)
     }
 
@@ -49,11 +49,8 @@ impl Kms {
         };
         let unreadable = |what: String| KmsError::internal(format!("{}: {what}", row.escape_ascii()));
         let record: MaterialRecord = decode(&found.value).map_err(&unreadable)?;
-        let wrapped = BASE64.decode(record.wrapped.as_bytes()).map_err(|error| unreadable(error.to_string()))?;
-        let bytes = self
-            .root_key()
-            .unwrap(bound_to(name, &text).as_bytes(), &wrapped)
-            .map_err(|error| unreadable(error.to_string()))?;
+        // The root keys after the record: what wraps it is among them for as long as this process lives.
+        let bytes = unwrap(&row, &record, &self.root_keys()).map_err(&unreadable)?;
         let mut key = Zeroizing::new([0u8; KEY_BYTES]);
         if bytes.len() != KEY_BYTES {
             return Err(unreadable("not a key's length".to_owned()));
@@ -65,9 +62,30 @@ impl Kms {
     }
 }
 
-/// What a wrapped backing key is bound to, so that no blob opens in another's place.
-fn bound_to(name: &KeyName, material: &str) -> String {
-    format!("{WRAPPING}/{}/{}/{}/{material}", name.account, rows::region_of_material(name), name.id)
+/// The secret of a record; the error says what is wrong with it.
+fn unwrap(row: &[u8], record: &MaterialRecord, root_keys: &RootKeys) -> Result<Zeroizing<Vec<u8>>, String> {
+    let wrapped = BASE64.decode(record.wrapped.as_bytes()).map_err(|error| error.to_string())?;
+    let bound = bound_to(row).map_err(|error| error.to_string())?;
+    root_keys.unwrap(record.root_key.as_deref(), &bound, &wrapped)
+}
+
+/// The same material wrapped under the root key that wraps now; none where it is already.
+pub(super) fn rewrap(row: &[u8], value: &[u8], root_keys: &RootKeys) -> Result<Option<MaterialRecord>, KmsError> {
+    let unreadable = |what: String| KmsError::internal(format!("{}: {what}", row.escape_ascii()));
+    let record: MaterialRecord = decode(value).map_err(unreadable)?;
+    if record.root_key.as_deref() == Some(root_keys.wrapping_id()) {
+        return Ok(None);
+    }
+    let secret = unwrap(row, &record, root_keys).map_err(unreadable)?;
+    let (root_key, wrapped) = root_keys.rewrap(&bound_to(row)?, &secret)?;
+    Ok(Some(MaterialRecord { wrapped: BASE64.encode(&wrapped), root_key: Some(root_key), ..record }))
+}
+
+/// What a wrapped backing key is bound to, so that no blob opens in another's place: the account,
+/// region, key and material of its row.
+fn bound_to(row: &[u8]) -> Result<Vec<u8>, KmsError> {
+    let name = rows::material_name(row).ok_or_else(|| KmsError::internal("a row that holds no key material"))?;
+    Ok([WRAPPING.as_bytes(), b"/", name].concat())
 }
 
 /// Bytes from the system's generator.

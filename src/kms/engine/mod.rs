@@ -11,11 +11,16 @@ mod outbox;
 mod page;
 mod policies;
 mod regions;
+mod root_key;
 mod rotation;
 mod tags;
 
+use root_key::RootKeys;
+pub use root_key::{RootKeyIds, root_key_ids};
+
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,15 +29,15 @@ use super::ciphertext::BackingKey;
 use super::error::{KmsError, texts};
 use super::name::KeyName;
 use super::operation::Input;
-use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, MetaRecord, State, decode, encode};
+use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, State, decode};
 use super::resolve::{Found, Key, Resolved, Target};
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
 use crate::aws::{Clock, OffsetClock};
 use crate::cedar::Documents;
 use crate::kms::wire::JsonText;
-use crate::seal::RootKey;
-use crate::store::{Image, ImageSettings, Precondition, Store, StoreError, Write};
+use crate::seal::Keyring;
+use crate::store::{Image, ImageSettings, Store, StoreError};
 
 /// The rotation period where none is given (KMS API Reference, "`EnableKeyRotation`").
 pub(super) const DEFAULT_PERIOD_DAYS: i64 = 365;
@@ -79,6 +84,20 @@ pub enum OpenError {
         /// The id of the key that was given.
         given: String,
     },
+    /// A rotation of the root key is under way, which needs two root keys.
+    #[error(
+        "a rotation of the root key from {old} to {new} is under way and needs both; {missing} was not found: put it \
+         back beside the root key's file, under the same name with `.{missing}` added (or into its variable with \
+         `_NEW` added), and start again"
+    )]
+    RootKeyMissing {
+        /// The id of the root key that is not there.
+        missing: String,
+        /// The id of the root key that is replaced.
+        old: String,
+        /// The id of the root key that takes its place.
+        new: String,
+    },
     /// The store has been run with a test clock and opens with one only.
     #[error("the clock of this data was moved by {0} s: it opens with --test-clock only")]
     ClockMoved(i64),
@@ -101,7 +120,7 @@ pub struct Kms {
 
 struct Inner {
     store: Arc<dyn Store>,
-    root_key: RootKey,
+    root_keys: ArcSwap<RootKeys>,
     clock: OffsetClock,
     documents: Arc<Documents>,
     authorizer: Arc<Authorizer>,
@@ -117,18 +136,18 @@ impl Kms {
     /// A new store records the root key's id.
     ///
     /// # Errors
-    /// Where the root key is not the store's, where the store's clock was moved and `test_clock`
-    /// is false, or where the store fails.
+    /// Where a root key that the data needs is not there, where the store's clock was moved and
+    /// `test_clock` is false, or where the store fails.
     pub async fn open(
         store: Arc<dyn Store>,
-        root_key: RootKey,
+        root_keys: impl Into<Keyring>,
         clock: OffsetClock,
         documents: Arc<Documents>,
         authorizer: Arc<Authorizer>,
         settings: Settings,
         test_clock: bool,
     ) -> Result<Self, OpenError> {
-        hold_to_root_key(&*store, &root_key).await?;
+        let root_keys = ArcSwap::from_pointee(RootKeys::open(&*store, root_keys.into()).await?);
         let offset = read_offset(&*store).await?.map_or(0, |(record, _)| record.offset_seconds);
         if offset != 0 && !test_clock {
             return Err(OpenError::ClockMoved(offset));
@@ -154,7 +173,7 @@ impl Kms {
         let aliases = Image::new(Arc::clone(&store), aliases);
         let grantees = Image::new(Arc::clone(&store), grantees);
         let inner =
-            Inner { store, root_key, clock, documents, authorizer, settings, keys, aliases, grantees, materials };
+            Inner { store, root_keys, clock, documents, authorizer, settings, keys, aliases, grantees, materials };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -358,15 +377,15 @@ impl Kms {
         &self.inner.grantees
     }
 
-    fn root_key(&self) -> &RootKey {
-        &self.inner.root_key
+    fn root_keys(&self) -> Arc<RootKeys> {
+        self.inner.root_keys.load_full()
     }
 
     fn materials(&self) -> &moka::sync::Cache<material::MaterialKey, Arc<BackingKey>> {
         &self.inner.materials
     }
 
-    fn clock_now(&self) -> Timestamp {
+    pub(super) fn clock_now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 }
@@ -382,36 +401,6 @@ const ATTEMPTS: usize = 16;
 
 /// 9000-01-01T00:00:00Z, in seconds since 1970: no test clock goes past it.
 const LAST_SECOND: i64 = 221_845_392_000;
-
-/// A new store records the root key's id; any other must have been made under the same key.
-async fn hold_to_root_key(store: &dyn Store, root_key: &RootKey) -> Result<(), OpenError> {
-    for _ in 0..2 {
-        let found = store.snapshot().await?.get(rows::META).await?;
-        if let Some(found) = found {
-            let meta: MetaRecord =
-                decode(&found.value).map_err(|what| OpenError::Unreadable(format!("kms/meta: {what}")))?;
-            let given = root_key.id();
-            return if meta.root_key_id == given {
-                Ok(())
-            } else {
-                Err(OpenError::WrongRootKey { expected: meta.root_key_id, given })
-            };
-        }
-        let meta = encode(&MetaRecord { root_key_id: root_key.id() })
-            .map_err(|error| OpenError::Unreadable(error.to_string()))?;
-        let commit = crate::store::Commit {
-            id: uuid::Uuid::new_v4(),
-            preconditions: vec![Precondition::Absent(rows::META.to_vec())],
-            writes: vec![Write::Put(rows::META.to_vec(), meta)],
-        };
-        match store.commit(commit).await {
-            Ok(_) => return Ok(()),
-            Err(crate::store::CommitError::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(OpenError::Unreadable("kms/meta changes while it is read".to_owned()))
-}
 
 async fn read_offset(store: &dyn Store) -> Result<Option<(ClockRecord, u64)>, OpenError> {
     let found = store.snapshot().await?.get(rows::CLOCK).await?;

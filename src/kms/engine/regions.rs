@@ -103,7 +103,7 @@ impl Kms {
         for sibling in self.siblings(view).await? {
             let mut record = sibling.value.record.clone();
             apply(&sibling.value, &mut record);
-            change.require_unchanged(rows::key(&sibling.value.name), sibling.mod_rev);
+            change.hold(rows::key(&sibling.value.name), sibling.mod_rev);
             change.put_key(&sibling.value, &record)?;
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Kms {
                 record.state = State::PendingDeletion { date, window_days };
                 change.put(rows::due(date, Due::Deletion, &sibling.value.name), &())?;
             }
-            change.require_unchanged(rows::key(&sibling.value.name), sibling.mod_rev);
+            change.hold(rows::key(&sibling.value.name), sibling.mod_rev);
             change.put_key(&sibling.value, &record)?;
         }
         Ok(())
@@ -196,7 +196,7 @@ impl Kms {
                 change.put(rows::policy(name, hash), text)?;
             }
             change.put(rows::key(name), &record)?;
-            change.require_unchanged(rows::key(&view.name), primary.record.mod_rev);
+            change.hold(rows::key(&view.name), primary.record.mod_rev);
             change.put_key(view, &KeyRecord { multi_region: Some(regions.clone()), ..view.record.clone() })?;
             self.change_siblings(view, &mut change, |_, sibling| sibling.multi_region = Some(regions.clone())).await?;
             match self.commit(change).await {

@@ -126,9 +126,9 @@ impl Kms {
         let event = EventRecord {
             name: name.to_owned(),
             time,
-            account: view.name.account,
-            region: view.name.region.clone(),
-            key: view.arn.clone(),
+            account: Some(view.name.account),
+            region: Some(view.name.region.clone()),
+            key: Some(view.arn.clone()),
             details,
         };
         change.put(rows::event(time, Uuid::new_v4()), &event)

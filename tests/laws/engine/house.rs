@@ -11,7 +11,7 @@ use keystile::aws::{Caller, Clock, OffsetClock, Principal, Surroundings};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
 use keystile::kms::{Kms, KmsError, OpenError, Operation, Settings};
-use keystile::seal::RootKey;
+use keystile::seal::{Keyring, RootKey};
 use keystile::store::{RedbSettings, RedbStore, Store};
 use serde_json::{Value, json};
 
@@ -71,16 +71,6 @@ pub(crate) async fn open(
     test_clock: bool,
 ) -> Result<(Kms, Arc<Authorizer>), OpenError> {
     let store = Arc::new(RedbStore::open(directory, &RedbSettings::default()).unwrap());
-    open_over(store, key, clock, settings, test_clock).await
-}
-
-async fn open_over(
-    store: Arc<dyn Store>,
-    key: RootKey,
-    clock: &Arc<ManualClock>,
-    settings: Settings,
-    test_clock: bool,
-) -> Result<(Kms, Arc<Authorizer>), OpenError> {
     let authorizer = Arc::new(Authorizer::new(keystile::authz::Settings::default()));
     let offset = OffsetClock::new(Arc::clone(clock) as Arc<dyn Clock>, 0);
     let documents = Arc::new(Documents::default());
@@ -103,12 +93,21 @@ impl House {
     /// A house over a store that notes which rows are read and written.
     pub(crate) async fn counted() -> (Self, Arc<Mutex<Count>>) {
         let directory = tempfile::tempdir().unwrap();
+        let (store, count) =
+            Counting::over(Arc::new(RedbStore::open(directory.path(), &RedbSettings::default()).unwrap()));
+        let house = Self::over(Arc::new(store), root_key(1)).await.unwrap();
+        (Self { directory, ..house }, count)
+    }
+
+    /// Over a store of the test's own, under these root keys.
+    pub(crate) async fn over(store: Arc<dyn Store>, keys: impl Into<Keyring>) -> Result<Self, OpenError> {
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
-        let store = Arc::new(RedbStore::open(directory.path(), &RedbSettings::default()).unwrap());
-        let (store, count) = Counting::over(store);
-        let opened = open_over(Arc::new(store), root_key(1), &clock, Settings::default(), false).await;
-        let (kms, authorizer) = opened.unwrap();
-        (Self { kms, clock, authorizer, directory, region: "us-east-1" }, count)
+        let authorizer = Arc::new(Authorizer::new(keystile::authz::Settings::default()));
+        let offset = OffsetClock::new(Arc::clone(&clock) as Arc<dyn Clock>, 0);
+        let documents = Arc::new(Documents::default());
+        let shared = Arc::clone(&authorizer);
+        let kms = Kms::open(store, keys, offset, documents, shared, Settings::default(), false).await?;
+        Ok(Self { kms, clock, authorizer, directory: tempfile::tempdir().unwrap(), region: "us-east-1" })
     }
 
     /// Closes everything and opens it again.

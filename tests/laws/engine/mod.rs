@@ -9,5 +9,6 @@ mod grants;
 pub(crate) mod house;
 mod keys;
 mod regions;
+mod root_key;
 mod rotation;
 mod states;
