@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::KmsError;
 use super::name::KeyName;
+use super::spec::{KeySpec, KeyUsage, Origin};
 use crate::authz::KeyAttributes;
 use crate::aws::{AccountId, Arn};
 use crate::cedar::CompiledDocument;
@@ -54,6 +55,13 @@ pub(super) struct KeyRecord {
     pub(super) rotations: u32,
     /// On-demand rotations so far.
     pub(super) on_demand: u32,
+    // A record without them is of a symmetric key of ours.
+    #[serde(default)]
+    pub(super) spec: KeySpec,
+    #[serde(default)]
+    pub(super) usage: KeyUsage,
+    #[serde(default)]
+    pub(super) origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,9 +199,9 @@ impl KeyView {
         };
         let attributes = KeyAttributes {
             account: name.account,
-            key_spec: "SYMMETRIC_DEFAULT".into(),
-            key_usage: "ENCRYPT_DECRYPT".into(),
-            origin: "AWS_KMS".into(),
+            key_spec: record.spec.name().into(),
+            key_usage: record.usage.name().into(),
+            origin: record.origin.name().into(),
             multi_region: false,
             multi_region_key_type: None,
             aliases: record.aliases.clone(),
@@ -235,5 +243,26 @@ mod id_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
         let text = String::deserialize(deserializer)?;
         Uuid::try_parse(&text).map_err(|_| D::Error::custom("not a key's id"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_spec_usage_and_origin_is_of_a_symmetric_key_of_ours() {
+        let json = format!(
+            r#"{{"created":1,"description":"","state":"Enabled","policy":"Default","schedule":null,"material":"{0}","first_material":"{0}","rotations":0,"on_demand":0}}"#,
+            "0".repeat(64)
+        );
+        let value = [&[VERSION], json.as_bytes()].concat();
+        let row = b"kms/k/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let view = KeyView::decode(row, &value).unwrap();
+        let attributes = &view.attributes;
+        assert_eq!(
+            (&*attributes.key_spec, &*attributes.key_usage, &*attributes.origin),
+            ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "AWS_KMS")
+        );
     }
 }

@@ -10,6 +10,7 @@ pub enum Kind {
     CreateKey,
     Decrypt,
     DeleteAlias,
+    DeriveSharedSecret,
     DescribeKey,
     DisableKey,
     DisableKeyRotation,
@@ -17,10 +18,14 @@ pub enum Kind {
     EnableKeyRotation,
     Encrypt,
     GenerateDataKey,
+    GenerateDataKeyPair,
+    GenerateDataKeyPairWithoutPlaintext,
     GenerateDataKeyWithoutPlaintext,
+    GenerateMac,
     GenerateRandom,
     GetKeyPolicy,
     GetKeyRotationStatus,
+    GetPublicKey,
     ListAliases,
     ListKeyPolicies,
     ListKeyRotations,
@@ -30,10 +35,13 @@ pub enum Kind {
     ReEncrypt,
     RotateKeyOnDemand,
     ScheduleKeyDeletion,
+    Sign,
     TagResource,
     UntagResource,
     UpdateAlias,
     UpdateKeyDescription,
+    Verify,
+    VerifyMac,
 }
 
 /// In which states of its key an operation works (KMS Developer Guide, "Key states of AWS KMS keys").
@@ -100,6 +108,7 @@ facts! {
     CreateKey: WRITES, KeysOnly, Any;
     Decrypt: READS, WithAliases, Enabled;
     DeleteAlias: WRITES, KeysOnly, Any;
+    DeriveSharedSecret: READS, WithAliases, Enabled;
     DescribeKey: READS, WithAliases, Any;
     DisableKey: WRITES, KeysOnly, NotPendingDeletion;
     DisableKeyRotation: WRITES, RotationKeysOnly, Enabled;
@@ -107,10 +116,14 @@ facts! {
     EnableKeyRotation: WRITES, RotationKeysOnly, Enabled;
     Encrypt: READS, WithAliases, Enabled;
     GenerateDataKey: READS, WithAliases, Enabled;
+    GenerateDataKeyPair: READS, WithAliases, Enabled;
+    GenerateDataKeyPairWithoutPlaintext: READS, WithAliases, Enabled;
     GenerateDataKeyWithoutPlaintext: READS, WithAliases, Enabled;
+    GenerateMac: READS, WithAliases, Enabled;
     GenerateRandom: READS, KeysOnly, Any;
     GetKeyPolicy: READS, KeysOnly, Any;
     GetKeyRotationStatus: READS, RotationKeysOnly, Any;
+    GetPublicKey: READS, WithAliases, NotPendingDeletion;
     ListAliases: READS, KeysOnly, Any;
     ListKeyPolicies: READS, KeysOnly, Any;
     ListKeyRotations: READS, RotationKeysOnly, Any;
@@ -120,10 +133,13 @@ facts! {
     ReEncrypt: READS, WithAliases, Enabled;
     RotateKeyOnDemand: WRITES, RotationKeysOnly, Enabled;
     ScheduleKeyDeletion: WRITES, KeysOnly, NotPendingDeletion;
+    Sign: READS, WithAliases, Enabled;
     TagResource: WRITES, KeysOnly, NotPendingDeletion;
     UntagResource: WRITES, KeysOnly, NotPendingDeletion;
     UpdateAlias: WRITES, KeysOnly, NotPendingDeletion;
     UpdateKeyDescription: WRITES, KeysOnly, NotPendingDeletion;
+    Verify: READS, WithAliases, Enabled;
+    VerifyMac: READS, WithAliases, Enabled;
 }
 
 impl Kind {
@@ -143,7 +159,7 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 29);
+        assert_eq!(FACTS.len(), 37);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));

@@ -13,6 +13,7 @@ use crate::kms::operation::{CreateKey, Page};
 use crate::kms::records::{CountRecord, DAY, KeyRecord, KeyView, PolicyRef, State, decode, encode};
 use crate::kms::resolve::{Key, Resolved, Scene};
 use crate::kms::rows::{self, Due};
+use crate::kms::spec::KeySpec;
 use crate::kms::wire::ObjectText;
 use crate::store::CommitError;
 
@@ -41,6 +42,9 @@ impl Kms {
             first_material: String::new(),
             rotations: 0,
             on_demand: 0,
+            spec: create.spec,
+            usage: create.usage,
+            origin: create.origin,
         };
         let policy = match &create.policy {
             None => None,
@@ -54,9 +58,10 @@ impl Kms {
                 Some(policy)
             }
         };
+        let secret = self.new_secret(create.spec).await?;
         for _ in 0..4 * ATTEMPTS {
             let mut change = self.count_one_more(name).await?.absent(rows::key(name));
-            record.material = self.add_material(name, now, &mut change)?;
+            record.material = self.put_material(name, &secret, now, &mut change)?;
             record.first_material.clone_from(&record.material);
             if let Some(NewPolicy { text, hash, .. }) = &policy {
                 change.put(rows::policy(name, hash), text)?;
@@ -231,16 +236,19 @@ fn metadata(view: &KeyView) -> Value {
         "CreationDate": seconds(record.created),
         "Enabled": record.state == State::Enabled,
         "Description": record.description,
-        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyUsage": record.usage.name(),
         "KeyState": record.state.name(),
-        "Origin": "AWS_KMS",
+        "Origin": record.origin.name(),
         "KeyManager": "CUSTOMER",
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
-        "KeySpec": "SYMMETRIC_DEFAULT",
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "CustomerMasterKeySpec": record.spec.name(),
+        "KeySpec": record.spec.name(),
         "MultiRegion": false,
-        "CurrentKeyMaterialId": record.material,
     });
+    let (member, algorithms) = record.spec.algorithms(record.usage);
+    metadata[member] = json!(algorithms);
+    if record.spec == KeySpec::SymmetricDefault {
+        metadata["CurrentKeyMaterialId"] = json!(record.material);
+    }
     if let State::PendingDeletion { date, .. } = record.state {
         metadata["DeletionDate"] = seconds(date);
     }

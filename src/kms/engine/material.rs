@@ -11,7 +11,9 @@ use crate::kms::ciphertext::{BackingKey, KEY_BYTES};
 use crate::kms::error::KmsError;
 use crate::kms::name::KeyName;
 use crate::kms::records::{MaterialRecord, decode};
+use crate::kms::resolve::Key;
 use crate::kms::rows;
+use crate::kms::working_key::WorkingKey;
 
 /// Names one backing key of one key.
 pub(super) type MaterialKey = (Uuid, [u8; 32]);
@@ -20,17 +22,28 @@ pub(super) type MaterialKey = (Uuid, [u8; 32]);
 const WRAPPING: &str = "keystile key material v1";
 
 impl Kms {
-    /// Makes new key material for a key in a change, and answers its id, which is random and says
-    /// nothing of the material.
+    /// Makes new material for a symmetric key in a change, and answers its id.
     pub(super) fn add_material(&self, name: &KeyName, now: i64, change: &mut Change) -> Result<String, KmsError> {
         let mut key = Zeroizing::new([0u8; KEY_BYTES]);
         random(&mut *key)?;
+        self.put_material(name, &*key, now, change)
+    }
+
+    /// Wraps material of any length for a key in a change, and answers its id, which is random and
+    /// says nothing of the material.
+    pub(super) fn put_material(
+        &self,
+        name: &KeyName,
+        secret: &[u8],
+        now: i64,
+        change: &mut Change,
+    ) -> Result<String, KmsError> {
         let mut id = [0u8; 32];
         random(&mut id)?;
         let id = HEXLOWER.encode(&id);
         let wrapped = self
             .root_key()
-            .wrap(bound_to(name, &id).as_bytes(), &*key)
+            .wrap(bound_to(name, &id).as_bytes(), secret)
             .map_err(|error| KmsError::internal(error.to_string()))?;
         change.put(rows::material(name, &id), &MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped) })?;
         Ok(id)
@@ -41,28 +54,60 @@ impl Kms {
         if let Some(key) = self.materials().get(&(name.id, id)) {
             return Ok(Some(key));
         }
-        let text = HEXLOWER.encode(&id);
-        let row = rows::material(name, &text);
-        let snapshot = self.store().snapshot().await?;
-        let Some(found) = snapshot.get(&row).await? else {
+        let Some(bytes) = self.unwrapped(name, &id).await? else {
             return Ok(None);
         };
-        let unreadable = |what: String| KmsError::internal(format!("{}: {what}", row.escape_ascii()));
-        let record: MaterialRecord = decode(&found.value).map_err(&unreadable)?;
-        let wrapped = BASE64.decode(record.wrapped.as_bytes()).map_err(|error| unreadable(error.to_string()))?;
-        let bytes = self
-            .root_key()
-            .unwrap(bound_to(name, &text).as_bytes(), &wrapped)
-            .map_err(|error| unreadable(error.to_string()))?;
         let mut key = Zeroizing::new([0u8; KEY_BYTES]);
         if bytes.len() != KEY_BYTES {
-            return Err(unreadable("not a key's length".to_owned()));
+            return Err(unreadable(&rows::material(name, &HEXLOWER.encode(&id)), "not a key's length"));
         }
         key.copy_from_slice(&bytes);
         let key = Arc::new(key);
         self.materials().insert((name.id, id), Arc::clone(&key));
         Ok(Some(key))
     }
+
+    /// The current material of a key that is not symmetric, from memory or unwrapped and parsed.
+    pub(super) async fn working_key(&self, key: &Key) -> Result<Arc<WorkingKey>, KmsError> {
+        let view = key.view();
+        let place = (view.name.id, view.material);
+        if let Some(working) = self.working_keys().get(&place) {
+            return Ok(working);
+        }
+        let secret = self.unwrapped(&view.name, &view.material).await?;
+        let secret = secret.ok_or_else(|| missing(key))?;
+        let working = WorkingKey::read(view.record.spec, view.record.usage, &secret)
+            .map_err(|_| unreadable(&rows::material(&view.name, &view.record.material), "not of the key's spec"))?;
+        let working = Arc::new(working);
+        self.working_keys().insert(place, Arc::clone(&working));
+        Ok(working)
+    }
+
+    /// Material by its id, out of the store; none if the key never had it.
+    async fn unwrapped(&self, name: &KeyName, id: &[u8; 32]) -> Result<Option<Zeroizing<Vec<u8>>>, KmsError> {
+        let text = HEXLOWER.encode(id);
+        let row = rows::material(name, &text);
+        let snapshot = self.store().snapshot().await?;
+        let Some(found) = snapshot.get(&row).await? else {
+            return Ok(None);
+        };
+        let record: MaterialRecord = decode(&found.value).map_err(|error| unreadable(&row, &error))?;
+        let wrapped = BASE64.decode(record.wrapped.as_bytes()).map_err(|error| unreadable(&row, &error.to_string()))?;
+        let secret = self
+            .root_key()
+            .unwrap(bound_to(name, &text).as_bytes(), &wrapped)
+            .map_err(|error| unreadable(&row, &error.to_string()))?;
+        Ok(Some(secret))
+    }
+}
+
+/// The current material of a key is not in the store.
+pub(super) fn missing(key: &Key) -> KmsError {
+    KmsError::internal(format!("the current key material of {} is missing", key.arn()))
+}
+
+fn unreadable(row: &[u8], what: &str) -> KmsError {
+    KmsError::internal(format!("{}: {what}", row.escape_ascii()))
 }
 
 /// What a wrapped backing key is bound to, so that no blob opens in another's place.

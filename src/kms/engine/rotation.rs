@@ -11,6 +11,7 @@ use crate::kms::operation::Page;
 use crate::kms::records::{EventRecord, KeyRecord, KeyView, RotationRecord, RotationType, Schedule, State, decode};
 use crate::kms::resolve::Key;
 use crate::kms::rows::{self, Due};
+use crate::kms::spec::KeySpec;
 use crate::kms::wire::ObjectText;
 
 /// On-demand rotations of a key, all its life (KMS Developer Guide, "Resource quotas").
@@ -23,6 +24,7 @@ impl Kms {
         period_days: Option<i64>,
         now: i64,
     ) -> Result<Answer, KmsError> {
+        rotates(key)?;
         let view = key.view();
         let present = view.record.schedule;
         // An omitted or equal period changes nothing, the next date included.
@@ -62,6 +64,7 @@ impl Kms {
     }
 
     pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
+        rotates(key)?;
         let view = key.view();
         if view.record.on_demand >= MOST_ON_DEMAND {
             return Err(texts::limit(format!(
@@ -97,7 +100,7 @@ impl Kms {
         }
         let details = json!({
             "keyId": view.name.id.to_string(),
-            "keyOrigin": "AWS_KMS",
+            "keyOrigin": record.origin.name(),
             "rotationType": rotation_type.name(),
             "previousKeyMaterialId": previous,
             "currentKeyMaterialId": material,
@@ -157,6 +160,9 @@ impl Kms {
         all_material: bool,
     ) -> Result<Answer, KmsError> {
         let view = key.view();
+        if all_material && view.record.spec != KeySpec::SymmetricDefault {
+            return Err(texts::validation("Input parameter includeKeyMaterial can only be used with symmetric keys."));
+        }
         let window = Window::read(Kind::ListKeyRotations, page, &LONG)?;
         // Place 0 is the first material; rotation n has place n + 1.
         let next = match &window.after {
@@ -190,5 +196,13 @@ impl Kms {
         };
         let body = window.answer("Rotations", entries, |(place, ..)| place.to_be_bytes().to_vec(), show);
         Ok(super::answer(key, Some(body)))
+    }
+}
+
+/// Whether a key is of a kind that rotates: symmetric keys alone do.
+fn rotates(key: &Key) -> Result<(), KmsError> {
+    match key.view().record.spec {
+        KeySpec::SymmetricDefault => Ok(()),
+        _ => Err(KmsError::silent("UnsupportedOperationException")),
     }
 }
