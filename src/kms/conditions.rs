@@ -14,11 +14,11 @@ pub(super) type Conditions = Vec<(Cow<'static, str>, ContextValue<'static>)>;
 /// What `CreateKey` gives.
 pub(super) fn of_new_key(create: &CreateKey) -> Conditions {
     let mut conditions: Conditions = vec![
-        ("kms:keyspec".into(), text("SYMMETRIC_DEFAULT")),
-        ("kms:customermasterkeyspec".into(), text("SYMMETRIC_DEFAULT")),
-        ("kms:keyusage".into(), text("ENCRYPT_DECRYPT")),
-        ("kms:customermasterkeyusage".into(), text("ENCRYPT_DECRYPT")),
-        ("kms:keyorigin".into(), text("AWS_KMS")),
+        ("kms:keyspec".into(), text(create.spec.name())),
+        ("kms:customermasterkeyspec".into(), text(create.spec.name())),
+        ("kms:keyusage".into(), text(create.usage.name())),
+        ("kms:customermasterkeyusage".into(), text(create.usage.name())),
+        ("kms:keyorigin".into(), text(create.origin.name())),
         ("kms:multiregion".into(), ContextValue::Bool(create.multi_region)),
     ];
     if create.multi_region {
@@ -84,7 +84,9 @@ pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
         Input::ReplicateKey(request) => vec![("kms:replicaregion".into(), owned(&request.region))],
         Input::UpdatePrimaryRegion { region, .. } => vec![("kms:primaryregion".into(), owned(region))],
         Input::ListGrants { .. } | Input::RevokeGrant { .. } => vec![for_aws_resource()],
-        Input::Key { key_id } if kind == Kind::DescribeKey => request_alias(Some(key_id)).into_iter().collect(),
+        Input::Key { key_id } if matches!(kind, Kind::DescribeKey | Kind::GetPublicKey) => {
+            request_alias(Some(key_id)).into_iter().collect()
+        }
         Input::PutKeyPolicy { bypass: flag, .. } => flag.map(bypass).into_iter().collect(),
         // Omitted in the request, the period authorises as the default.
         Input::EnableKeyRotation { period_days, .. } => vec![(
@@ -105,6 +107,25 @@ pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
             cryptographic(key_id.as_deref(), context, algorithm.as_deref())
         }
         Input::DataKey { key_id, context, .. } => cryptographic(Some(key_id), context, None),
+        Input::DataKeyPair { key_id, context, pair_spec } => {
+            let mut conditions = cryptographic(Some(key_id), context, None);
+            conditions.push(("kms:datakeypairspec".into(), text(pair_spec.name())));
+            conditions
+        }
+        Input::Mac(request) => {
+            with_alias(&request.key_id, vec![("kms:macalgorithm".into(), text(request.algorithm.name()))])
+        }
+        // Omitted in the request, the type authorises as the default.
+        Input::Signature(request) => with_alias(
+            &request.key_id,
+            vec![
+                ("kms:signingalgorithm".into(), text(request.algorithm.name())),
+                ("kms:messagetype".into(), text(request.message_type.name())),
+            ],
+        ),
+        Input::Agreement { key_id, algorithm, .. } => {
+            with_alias(key_id, vec![("kms:keyagreementalgorithm".into(), text(algorithm.name()))])
+        }
         _ => Vec::new(),
     }
 }
@@ -133,6 +154,11 @@ fn of_encryption_context(context: &EncryptionContext) -> Conditions {
     let mut conditions: Conditions = context.0.iter().map(pair).collect();
     let keys = context.0.iter().map(|(key, _)| Cow::Owned(key.clone())).collect();
     conditions.push(("kms:encryptioncontextkeys".into(), ContextValue::Many(keys)));
+    conditions
+}
+
+fn with_alias(key_id: &str, mut conditions: Conditions) -> Conditions {
+    conditions.extend(request_alias(Some(key_id)));
     conditions
 }
 

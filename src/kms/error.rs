@@ -180,6 +180,21 @@ pub(super) mod texts {
         KmsError::new("KMSInvalidStateException", format!("{arn} is not pending deletion"))
     }
 
+    /// The operation's name ends the text.
+    pub(crate) fn wrong_usage(arn: &str, usage: &str, operation: &str) -> KmsError {
+        KmsError::new(
+            "InvalidKeyUsageException",
+            format!("{arn} key usage is {usage} which is not valid for {operation}."),
+        )
+    }
+
+    pub(crate) fn incompatible(algorithm: &str, spec: &str) -> KmsError {
+        KmsError::new(
+            "InvalidKeyUsageException",
+            format!("Algorithm {algorithm} and key spec {spec} are incompatible with each other."),
+        )
+    }
+
     pub(crate) fn aliases_not_supported() -> KmsError {
         KmsError::new("InvalidArnException", "Key Aliases are not supported for this operation.")
     }

@@ -22,7 +22,9 @@ mod records;
 mod request_parameters;
 mod resolve;
 mod rows;
+mod spec;
 mod wire;
+mod working_key;
 
 pub use answer::Answer;
 pub use api::{Kind, operation_names};

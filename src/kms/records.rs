@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::KmsError;
 use super::key_id::KeyId;
 use super::name::KeyName;
+use super::spec::{KeySpec, KeyUsage, Origin};
 use crate::authz::{Grant, GrantConstraints, GrantPrincipal, GrantSet, KeyAttributes};
 use crate::aws::{AccountId, Arn, Region};
 use crate::cedar::CompiledDocument;
@@ -62,6 +63,13 @@ pub(super) struct KeyRecord {
     /// Whether it ever had a grant: the grants of one that had none are not looked for.
     #[serde(default)]
     pub(super) granted: bool,
+    // A record without them is of a symmetric key of ours.
+    #[serde(default)]
+    pub(super) spec: KeySpec,
+    #[serde(default)]
+    pub(super) usage: KeyUsage,
+    #[serde(default)]
+    pub(super) origin: Origin,
 }
 
 /// Where a multi-Region key is.
@@ -318,9 +326,9 @@ impl KeyView {
         };
         let attributes = KeyAttributes {
             account: name.account,
-            key_spec: "SYMMETRIC_DEFAULT".into(),
-            key_usage: "ENCRYPT_DECRYPT".into(),
-            origin: "AWS_KMS".into(),
+            key_spec: record.spec.name().into(),
+            key_usage: record.usage.name().into(),
+            origin: record.origin.name().into(),
             multi_region: record.multi_region.is_some(),
             multi_region_key_type: record.multi_region.as_ref().map(|regions| regions.key_type(&name.region)),
             aliases: record.aliases.clone(),
@@ -347,4 +355,25 @@ impl KeyView {
 /// A material's id, 64 hexadecimal digits, as bytes.
 fn material_bytes(id: &str) -> Option<[u8; 32]> {
     HEXLOWER.decode(id.as_bytes()).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_spec_usage_and_origin_is_of_a_symmetric_key_of_ours() {
+        let json = format!(
+            r#"{{"created":1,"description":"","state":"Enabled","policy":"Default","schedule":null,"material":"{0}","first_material":"{0}","rotations":0,"on_demand":0}}"#,
+            "0".repeat(64)
+        );
+        let value = [&[VERSION], json.as_bytes()].concat();
+        let row = b"kms/k/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let view = KeyView::decode(row, &value).unwrap();
+        let attributes = &view.attributes;
+        assert_eq!(
+            (&*attributes.key_spec, &*attributes.key_usage, &*attributes.origin),
+            ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "AWS_KMS")
+        );
+    }
 }

@@ -23,10 +23,10 @@ impl Input {
             Self::CreateKey(create) => members
                 .optional("policy", create.policy.as_ref())
                 .text("description", create.description.as_deref().unwrap_or_default())
-                .text("keyUsage", "ENCRYPT_DECRYPT")
-                .text("keySpec", SYMMETRIC)
-                .text("customerMasterKeySpec", SYMMETRIC)
-                .text("origin", "AWS_KMS")
+                .text("keyUsage", create.usage.name())
+                .text("keySpec", create.spec.name())
+                .text("customerMasterKeySpec", create.spec.name())
+                .text("origin", create.origin.name())
                 .value("multiRegion", &create.multi_region)
                 .value("bypassPolicyLockoutSafetyCheck", &create.bypass.unwrap_or(false))
                 .optional("tags", tags(&create.tags)),
@@ -107,6 +107,19 @@ impl Input {
             Self::RetireGrant(RetireGrant::Grant { key_id, grant_id }) | Self::RevokeGrant { key_id, grant_id } => {
                 members.text("keyId", key_id).text("grantId", grant_id)
             }
+            Self::Mac(request) => members.text("keyId", &request.key_id).text("macAlgorithm", request.algorithm.name()),
+            Self::Signature(request) => members
+                .text("keyId", &request.key_id)
+                .text("messageType", request.message_type.name())
+                .text("signingAlgorithm", request.algorithm.name()),
+            Self::Agreement { key_id, algorithm, public_key } => members
+                .text("keyId", key_id)
+                .text("keyAgreementAlgorithm", algorithm.name())
+                .blob("publicKey", public_key),
+            Self::DataKeyPair { key_id, context, pair_spec } => members
+                .text("keyId", key_id)
+                .optional("encryptionContext", shown(context))
+                .text("keyPairSpec", pair_spec.name()),
         }
     }
 }

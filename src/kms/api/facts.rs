@@ -11,6 +11,7 @@ pub enum Kind {
     CreateKey,
     Decrypt,
     DeleteAlias,
+    DeriveSharedSecret,
     DescribeKey,
     DisableKey,
     DisableKeyRotation,
@@ -18,10 +19,14 @@ pub enum Kind {
     EnableKeyRotation,
     Encrypt,
     GenerateDataKey,
+    GenerateDataKeyPair,
+    GenerateDataKeyPairWithoutPlaintext,
     GenerateDataKeyWithoutPlaintext,
+    GenerateMac,
     GenerateRandom,
     GetKeyPolicy,
     GetKeyRotationStatus,
+    GetPublicKey,
     ListAliases,
     ListGrants,
     ListKeyPolicies,
@@ -36,11 +41,14 @@ pub enum Kind {
     RevokeGrant,
     RotateKeyOnDemand,
     ScheduleKeyDeletion,
+    Sign,
     TagResource,
     UntagResource,
     UpdateAlias,
     UpdateKeyDescription,
     UpdatePrimaryRegion,
+    Verify,
+    VerifyMac,
 }
 
 /// In which states of its key an operation works (KMS Developer Guide, "Key states of AWS KMS keys").
@@ -108,6 +116,7 @@ facts! {
     CreateKey: WRITES, KeysOnly, Any;
     Decrypt: READS, WithAliases, Enabled;
     DeleteAlias: WRITES, KeysOnly, Any;
+    DeriveSharedSecret: READS, WithAliases, Enabled;
     DescribeKey: READS, WithAliases, Any;
     DisableKey: WRITES, KeysOnly, NotPendingDeletion;
     DisableKeyRotation: WRITES, RotationKeysOnly, Enabled;
@@ -115,10 +124,14 @@ facts! {
     EnableKeyRotation: WRITES, RotationKeysOnly, Enabled;
     Encrypt: READS, WithAliases, Enabled;
     GenerateDataKey: READS, WithAliases, Enabled;
+    GenerateDataKeyPair: READS, WithAliases, Enabled;
+    GenerateDataKeyPairWithoutPlaintext: READS, WithAliases, Enabled;
     GenerateDataKeyWithoutPlaintext: READS, WithAliases, Enabled;
+    GenerateMac: READS, WithAliases, Enabled;
     GenerateRandom: READS, KeysOnly, Any;
     GetKeyPolicy: READS, KeysOnly, Any;
     GetKeyRotationStatus: READS, RotationKeysOnly, Any;
+    GetPublicKey: READS, WithAliases, NotPendingDeletion;
     ListAliases: READS, KeysOnly, Any;
     ListGrants: READS, KeysOnly, Any;
     ListKeyPolicies: READS, KeysOnly, Any;
@@ -133,11 +146,14 @@ facts! {
     RevokeGrant: WRITES, KeysOnly, Any;
     RotateKeyOnDemand: WRITES, RotationKeysOnly, Enabled;
     ScheduleKeyDeletion: WRITES, KeysOnly, NotPendingDeletion;
+    Sign: READS, WithAliases, Enabled;
     TagResource: WRITES, KeysOnly, NotPendingDeletion;
     UntagResource: WRITES, KeysOnly, NotPendingDeletion;
     UpdateAlias: WRITES, KeysOnly, NotPendingDeletion;
     UpdateKeyDescription: WRITES, KeysOnly, NotPendingDeletion;
     UpdatePrimaryRegion: WRITES, KeysOnly, Enabled;
+    Verify: READS, WithAliases, Enabled;
+    VerifyMac: READS, WithAliases, Enabled;
 }
 
 impl Kind {
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 36);
+        assert_eq!(FACTS.len(), 44);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));

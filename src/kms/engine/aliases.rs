@@ -59,6 +59,13 @@ impl Kms {
     ) -> Result<Answer, KmsError> {
         let (arn, row, present) = standing(name, row, present)?;
         in_state(States::NotPendingDeletion, new)?;
+        // KMS API Reference, "UpdateAlias": who uses the alias must find a key that does the same.
+        let kind = |key: &Key| (key.view().record.spec.family(), key.view().record.usage);
+        if present.is_some_and(|old| kind(old) != kind(new)) {
+            return Err(texts::validation(format!(
+                "Alias {arn} can be moved to a KMS key of the same type and key usage only."
+            )));
+        }
         let mut change = Change::of(&new.record).unchanged(rows::alias(name), row.mod_rev);
         change.put(
             rows::alias(name),

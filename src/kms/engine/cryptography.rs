@@ -2,16 +2,16 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::material::random;
-use super::{Kms, answer};
+use super::material::{missing, random};
+use super::{Kms, answered};
 use crate::kms::Answer;
+use crate::kms::api::Kind;
 use crate::kms::ciphertext::{self, BackingKey, Ciphertext};
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::{EncryptionContext, ReEncrypt};
 use crate::kms::resolve::Key;
+use crate::kms::spec::{EncryptionAlgorithm, KeySpec, KeyUsage};
 use crate::kms::wire::ObjectText;
-
-const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 
 impl Kms {
     pub(super) async fn encrypt(
@@ -21,9 +21,9 @@ impl Kms {
         context: &EncryptionContext,
         algorithm: Option<&str>,
     ) -> Result<Answer, KmsError> {
-        held_to(algorithm)?;
-        let sealed = self.seal(key, plaintext, context).await?;
-        Ok(answered(key, |body| body.blob("CiphertextBlob", &sealed).text("EncryptionAlgorithm", SYMMETRIC)))
+        let algorithm = held_to(key, algorithm, "Encrypt")?;
+        let sealed = self.seal(key, algorithm, plaintext, context).await?;
+        Ok(answered(key, |body| body.blob("CiphertextBlob", &sealed).text("EncryptionAlgorithm", algorithm.name())))
     }
 
     pub(super) async fn decrypt(
@@ -33,10 +33,12 @@ impl Kms {
         context: &EncryptionContext,
         algorithm: Option<&str>,
     ) -> Result<Answer, KmsError> {
-        held_to(algorithm)?;
-        let (plaintext, material) = self.open_ciphertext(key, ciphertext, context).await?;
+        let algorithm = held_to(key, algorithm, "Decrypt")?;
+        let (plaintext, material) = self.open_ciphertext(key, algorithm, ciphertext, context).await?;
         Ok(answered(key, |body| {
-            body.text("EncryptionAlgorithm", SYMMETRIC).text("KeyMaterialId", &material).blob("Plaintext", &plaintext)
+            body.text("EncryptionAlgorithm", algorithm.name())
+                .optional("KeyMaterialId", material)
+                .blob("Plaintext", &plaintext)
         }))
     }
 
@@ -46,17 +48,19 @@ impl Kms {
         destination: &Key,
         request: &ReEncrypt,
     ) -> Result<Answer, KmsError> {
-        held_to(request.source_algorithm.as_deref())?;
-        held_to(request.destination_algorithm.as_deref())?;
-        let (plaintext, material) = self.open_ciphertext(source, &request.ciphertext, &request.source_context).await?;
-        let sealed = self.seal(destination, &plaintext, &request.destination_context).await?;
+        let from = held_to(source, request.source_algorithm.as_deref(), "ReEncrypt")?;
+        let to = held_to(destination, request.destination_algorithm.as_deref(), "ReEncrypt")?;
+        let (plaintext, material) =
+            self.open_ciphertext(source, from, &request.ciphertext, &request.source_context).await?;
+        let sealed = self.seal(destination, to, &plaintext, &request.destination_context).await?;
+        let new_material = (to == EncryptionAlgorithm::SymmetricDefault).then_some(&destination.view().record.material);
         let mut answer = answered(destination, |body| {
             body.blob("CiphertextBlob", &sealed)
                 .text("SourceKeyId", source.arn().as_str())
-                .text("SourceEncryptionAlgorithm", SYMMETRIC)
-                .text("DestinationEncryptionAlgorithm", SYMMETRIC)
-                .text("SourceKeyMaterialId", &material)
-                .text("DestinationKeyMaterialId", &destination.view().record.material)
+                .text("SourceEncryptionAlgorithm", from.name())
+                .text("DestinationEncryptionAlgorithm", to.name())
+                .optional("SourceKeyMaterialId", material)
+                .optional("DestinationKeyMaterialId", new_material)
         });
         if source.arn() != destination.arn() {
             answer.resources.insert(0, source.arn().clone());
@@ -70,8 +74,9 @@ impl Kms {
         context: &EncryptionContext,
         spec: Option<&str>,
         bytes: Option<i64>,
-        with_plaintext: bool,
+        kind: Kind,
     ) -> Result<Answer, KmsError> {
+        held_to_symmetric(key, kind)?;
         let length = match (spec, bytes) {
             (Some("AES_128"), _) => 16,
             (None, Some(bytes)) => usize::try_from(bytes).map_err(|_| KmsError::internal("a negative length"))?,
@@ -79,10 +84,10 @@ impl Kms {
         };
         let mut data_key = Zeroizing::new(vec![0u8; length]);
         random(&mut data_key)?;
-        let sealed = self.seal(key, &data_key, context).await?;
+        let sealed = self.seal(key, EncryptionAlgorithm::SymmetricDefault, &data_key, context).await?;
         Ok(answered(key, |body| {
             let body = body.blob("CiphertextBlob", &sealed).text("KeyMaterialId", &key.view().record.material);
-            if with_plaintext { body.blob("Plaintext", &data_key) } else { body }
+            if kind == Kind::GenerateDataKey { body.blob("Plaintext", &data_key) } else { body }
         }))
     }
 
@@ -93,28 +98,40 @@ impl Kms {
         Ok(Answer::of(ObjectText::new().blob("Plaintext", &plaintext).finish()))
     }
 
-    async fn seal(&self, key: &Key, plaintext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, KmsError> {
+    pub(super) async fn seal(
+        &self,
+        key: &Key,
+        algorithm: EncryptionAlgorithm,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>, KmsError> {
+        if algorithm != EncryptionAlgorithm::SymmetricDefault {
+            return self.encrypt_publicly(key, algorithm, plaintext, context).await;
+        }
         let view = key.view();
-        let backing = self.backing(key, view.material).await?;
-        let backing = backing
-            .ok_or_else(|| KmsError::internal(format!("the current key material of {} is missing", view.arn)))?;
+        let backing = self.backing(key, view.material).await?.ok_or_else(|| missing(key))?;
         ciphertext::seal(view.name.account, view.name.id, &view.material, &backing, context, plaintext)
     }
 
-    /// The plaintext, and the id of the material that it was encrypted under.
+    /// The plaintext, and the id of the material that it was encrypted under; none for asymmetric
+    /// keys, which have the one.
     async fn open_ciphertext(
         &self,
         key: &Key,
+        algorithm: EncryptionAlgorithm,
         bytes: &[u8],
         context: &EncryptionContext,
-    ) -> Result<(Zeroizing<Vec<u8>>, String), KmsError> {
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<String>), KmsError> {
+        if algorithm != EncryptionAlgorithm::SymmetricDefault {
+            return Ok((self.decrypt_privately(key, algorithm, bytes, context).await?, None));
+        }
         let ciphertext = Ciphertext::read(bytes)?;
         let name = &key.view().name;
         if (ciphertext.account, ciphertext.key) != (name.account, name.id) {
             return Err(texts::incorrect_key());
         }
         let backing = self.backing(key, ciphertext.material).await?.ok_or_else(texts::invalid_ciphertext)?;
-        Ok((ciphertext.open(&backing, context)?, ciphertext.material_id()))
+        Ok((ciphertext.open(&backing, context)?, Some(ciphertext.material_id())))
     }
 
     async fn backing(&self, key: &Key, material: [u8; 32]) -> Result<Option<Arc<BackingKey>>, KmsError> {
@@ -122,18 +139,23 @@ impl Kms {
     }
 }
 
-/// The one algorithm of a symmetric key.
-fn held_to(algorithm: Option<&str>) -> Result<(), KmsError> {
-    match algorithm {
-        None | Some(SYMMETRIC) => Ok(()),
-        Some(other) => Err(KmsError::new(
-            "InvalidKeyUsageException",
-            format!("Algorithm {other} and key spec {SYMMETRIC} are incompatible with each other."),
-        )),
+/// The algorithm that a request names, or the default, if the key encrypts and the algorithm is its.
+fn held_to(key: &Key, algorithm: Option<&str>, operation: &str) -> Result<EncryptionAlgorithm, KmsError> {
+    let record = &key.view().record;
+    if record.usage != KeyUsage::EncryptDecrypt {
+        return Err(texts::wrong_usage(key.arn().as_str(), record.usage.name(), operation));
     }
+    let name = algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault.name());
+    EncryptionAlgorithm::named(name)
+        .filter(|algorithm| record.spec.encryption_algorithms().contains(algorithm))
+        .ok_or_else(|| texts::incompatible(name, record.spec.name()))
 }
 
-/// An answer of members beside the key's ARN.
-fn answered(key: &Key, members: impl FnOnce(ObjectText) -> ObjectText) -> Answer {
-    answer(key, Some(members(ObjectText::new().text("KeyId", key.arn().as_str())).finish()))
+/// Data keys and data key pairs are of symmetric keys alone.
+pub(super) fn held_to_symmetric(key: &Key, kind: Kind) -> Result<(), KmsError> {
+    let record = &key.view().record;
+    if record.spec == KeySpec::SymmetricDefault {
+        return Ok(());
+    }
+    Err(texts::wrong_usage(key.arn().as_str(), record.usage.name(), kind.facts().name))
 }

@@ -19,23 +19,9 @@ use crate::kms::operation::{CreateGrant, EncryptionContext, Page};
 use crate::kms::records::{CountRecord, GrantRecord, GrantedTo, GranteeRecord, KeyRecord, decode};
 use crate::kms::resolve::{GrantFound, Key, Scene};
 use crate::kms::rows;
+use crate::kms::spec::{KeySpec, KeyUsage};
 use crate::kms::wire::ObjectText;
 use crate::store::{CommitError, Snapshot, Versioned};
-
-/// What a grant on a symmetric encryption key may allow (KMS Developer Guide, "Grant operations").
-const OF_SYMMETRIC_KEYS: [&str; 11] = [
-    "CreateGrant",
-    "Decrypt",
-    "DescribeKey",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "RetireGrant",
-];
 
 impl Kms {
     /// The same name with the same parameters is the same grant, with another token.
@@ -47,11 +33,7 @@ impl Kms {
         directory: &dyn PrincipalDirectory,
         dry_run: bool,
     ) -> Result<Answer, KmsError> {
-        if let Some(operation) = create.operations.iter().find(|name| !OF_SYMMETRIC_KEYS.contains(&name.as_str())) {
-            return Err(texts::validation(format!(
-                "The operation {operation} is not one that a key of the spec SYMMETRIC_DEFAULT supports."
-            )));
-        }
+        fits_key(key, create)?;
         let name = &key.view().name;
         let record = GrantRecord {
             created: scene.now.as_millisecond(),
@@ -236,6 +218,50 @@ impl Kms {
             }
         }
         Ok(Answer::of(window.answer("Grants", found, |(last, _)| last.clone(), |(_, entry)| entry.clone())))
+    }
+}
+
+/// A grant is for what its key can do; only symmetric encryption has a context to constrain (KMS API
+/// Reference, "`CreateGrant`").
+fn fits_key(key: &Key, create: &CreateGrant) -> Result<(), KmsError> {
+    let KeyRecord { spec, usage, .. } = key.view().record;
+    let supported = grant_operations(spec, usage);
+    let is_supported = |name: &str| supported.contains(&name) || OF_ALL_KEYS.contains(&name);
+    if let Some(operation) = create.operations.iter().find(|name| !is_supported(name)) {
+        return Err(texts::validation(format!(
+            "The operation {operation} is not supported by {}, whose key usage is {}.",
+            key.arn(),
+            usage.name()
+        )));
+    }
+    if spec != KeySpec::SymmetricDefault && (create.equals.is_some() || create.subset.is_some()) {
+        return Err(texts::validation(
+            "Grant constraints on the encryption context are for symmetric encryption keys alone.",
+        ));
+    }
+    Ok(())
+}
+
+/// What a grant on any key may allow (KMS Developer Guide, "Grant operations").
+const OF_ALL_KEYS: [&str; 3] = ["CreateGrant", "DescribeKey", "RetireGrant"];
+
+/// What a grant may allow beside, by the kind of its key.
+fn grant_operations(spec: KeySpec, usage: KeyUsage) -> &'static [&'static str] {
+    match usage {
+        KeyUsage::EncryptDecrypt if spec == KeySpec::SymmetricDefault => &[
+            "Decrypt",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
+            "GenerateDataKeyWithoutPlaintext",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+        ],
+        KeyUsage::EncryptDecrypt => &["Decrypt", "Encrypt", "GetPublicKey", "ReEncryptFrom", "ReEncryptTo"],
+        KeyUsage::SignVerify => &["GetPublicKey", "Sign", "Verify"],
+        KeyUsage::GenerateVerifyMac => &["GenerateMac", "VerifyMac"],
+        KeyUsage::KeyAgreement => &["DeriveSharedSecret", "GetPublicKey"],
     }
 }
 

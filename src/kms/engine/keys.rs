@@ -14,6 +14,7 @@ use crate::kms::operation::{CreateKey, Page};
 use crate::kms::records::{CountRecord, KeyRecord, KeyView, MultiRegion, PolicyRef, State, decode, encode};
 use crate::kms::resolve::{Key, Resolved, Scene};
 use crate::kms::rows::{self, Due};
+use crate::kms::spec::KeySpec;
 use crate::kms::wire::ObjectText;
 use crate::store::CommitError;
 
@@ -46,6 +47,9 @@ impl Kms {
             multi_region: create
                 .multi_region
                 .then(|| MultiRegion { primary: name.region.clone(), replicas: Vec::new() }),
+            spec: create.spec,
+            usage: create.usage,
+            origin: create.origin,
         };
         let policy = match &create.policy {
             None => None,
@@ -59,9 +63,10 @@ impl Kms {
                 Some(policy)
             }
         };
+        let secret = self.new_secret(create.spec).await?;
         for _ in 0..4 * ATTEMPTS {
             let mut change = self.count_one_more(name).await?.absent(rows::key(name));
-            record.material = self.add_material(name, now, &mut change)?;
+            record.material = self.put_material(name, &secret, now, &mut change)?;
             record.first_material.clone_from(&record.material);
             if let Some(NewPolicy { text, hash, .. }) = &policy {
                 change.put(rows::policy(name, hash), text)?;
@@ -242,16 +247,19 @@ pub(super) fn metadata(view: &KeyView) -> Value {
         "CreationDate": seconds(record.created),
         "Enabled": record.state == State::Enabled,
         "Description": record.description,
-        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyUsage": record.usage.name(),
         "KeyState": record.state.name(),
-        "Origin": "AWS_KMS",
+        "Origin": record.origin.name(),
         "KeyManager": "CUSTOMER",
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
-        "KeySpec": "SYMMETRIC_DEFAULT",
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "CustomerMasterKeySpec": record.spec.name(),
+        "KeySpec": record.spec.name(),
         "MultiRegion": record.multi_region.is_some(),
-        "CurrentKeyMaterialId": record.material,
     });
+    let (member, algorithms) = record.spec.algorithms(record.usage);
+    metadata[member] = json!(algorithms);
+    if record.spec == KeySpec::SymmetricDefault {
+        metadata["CurrentKeyMaterialId"] = json!(record.material);
+    }
     if let State::PendingDeletion { date, .. } = record.state {
         metadata["DeletionDate"] = seconds(date);
     }

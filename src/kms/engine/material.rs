@@ -12,7 +12,9 @@ use crate::kms::error::KmsError;
 use crate::kms::key_id::KeyId;
 use crate::kms::name::KeyName;
 use crate::kms::records::{MaterialRecord, decode};
+use crate::kms::resolve::Key;
 use crate::kms::rows;
+use crate::kms::working_key::WorkingKey;
 
 /// Names one backing key of one key.
 pub(super) type MaterialKey = (KeyId, [u8; 32]);
@@ -21,16 +23,27 @@ pub(super) type MaterialKey = (KeyId, [u8; 32]);
 const WRAPPING: &str = "keystile key material v1";
 
 impl Kms {
-    /// Makes new key material for a key in a change, and answers its id, which is random and says
-    /// nothing of the material.
+    /// Makes new material for a symmetric key in a change, and answers its id.
     pub(super) fn add_material(&self, name: &KeyName, now: i64, change: &mut Change) -> Result<String, KmsError> {
         let mut key = Zeroizing::new([0u8; KEY_BYTES]);
         random(&mut *key)?;
+        self.put_material(name, &*key, now, change)
+    }
+
+    /// Wraps material of any length for a key in a change, and answers its id, which is random and
+    /// says nothing of the material.
+    pub(super) fn put_material(
+        &self,
+        name: &KeyName,
+        secret: &[u8],
+        now: i64,
+        change: &mut Change,
+    ) -> Result<String, KmsError> {
         let mut id = [0u8; 32];
         random(&mut id)?;
         let id = HEXLOWER.encode(&id);
         let row = rows::material(name, &id);
-        let (root_key, wrapped) = self.root_keys().wrap(&bound_to(&row)?, &*key, change)?;
+        let (root_key, wrapped) = self.root_keys().wrap(&bound_to(&row)?, secret, change)?;
         let record = MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped), root_key: Some(root_key) };
         change.put(row, &record)?;
         Ok(id)
@@ -41,25 +54,57 @@ impl Kms {
         if let Some(key) = self.materials().get(&(name.id, id)) {
             return Ok(Some(key));
         }
-        let text = HEXLOWER.encode(&id);
-        let row = rows::material(name, &text);
-        let snapshot = self.store().snapshot().await?;
-        let Some(found) = snapshot.get(&row).await? else {
+        let Some(bytes) = self.unwrapped(name, &id).await? else {
             return Ok(None);
         };
-        let unreadable = |what: String| KmsError::internal(format!("{}: {what}", row.escape_ascii()));
-        let record: MaterialRecord = decode(&found.value).map_err(&unreadable)?;
-        // The root keys after the record: what wraps it is among them for as long as this process lives.
-        let bytes = unwrap(&row, &record, &self.root_keys()).map_err(&unreadable)?;
         let mut key = Zeroizing::new([0u8; KEY_BYTES]);
         if bytes.len() != KEY_BYTES {
-            return Err(unreadable("not a key's length".to_owned()));
+            return Err(unreadable(&rows::material(name, &HEXLOWER.encode(&id)), "not a key's length"));
         }
         key.copy_from_slice(&bytes);
         let key = Arc::new(key);
         self.materials().insert((name.id, id), Arc::clone(&key));
         Ok(Some(key))
     }
+
+    /// The current material of a key that is not symmetric, from memory or unwrapped and parsed.
+    pub(super) async fn working_key(&self, key: &Key) -> Result<Arc<WorkingKey>, KmsError> {
+        let view = key.view();
+        let place = (view.name.id, view.material);
+        if let Some(working) = self.working_keys().get(&place) {
+            return Ok(working);
+        }
+        let secret = self.unwrapped(&view.name, &view.material).await?;
+        let secret = secret.ok_or_else(|| missing(key))?;
+        let working = WorkingKey::read(view.record.spec, view.record.usage, &secret)
+            .map_err(|_| unreadable(&rows::material(&view.name, &view.record.material), "not of the key's spec"))?;
+        let working = Arc::new(working);
+        self.working_keys().insert(place, Arc::clone(&working));
+        Ok(working)
+    }
+
+    /// Material by its id, out of the store; none if the key never had it.
+    async fn unwrapped(&self, name: &KeyName, id: &[u8; 32]) -> Result<Option<Zeroizing<Vec<u8>>>, KmsError> {
+        let text = HEXLOWER.encode(id);
+        let row = rows::material(name, &text);
+        let snapshot = self.store().snapshot().await?;
+        let Some(found) = snapshot.get(&row).await? else {
+            return Ok(None);
+        };
+        let record: MaterialRecord = decode(&found.value).map_err(|error| unreadable(&row, &error))?;
+        // The root keys after the record: what wraps it is among them for as long as this process lives.
+        let secret = unwrap(&row, &record, &self.root_keys()).map_err(|error| unreadable(&row, &error))?;
+        Ok(Some(secret))
+    }
+}
+
+/// The current material of a key is not in the store.
+pub(super) fn missing(key: &Key) -> KmsError {
+    KmsError::internal(format!("the current key material of {} is missing", key.arn()))
+}
+
+fn unreadable(row: &[u8], what: &str) -> KmsError {
+    KmsError::internal(format!("{}: {what}", row.escape_ascii()))
 }
 
 /// The secret of a record; the error says what is wrong with it.
@@ -71,7 +116,7 @@ fn unwrap(row: &[u8], record: &MaterialRecord, root_keys: &RootKeys) -> Result<Z
 
 /// The same material wrapped under the root key that wraps now; none where it is already.
 pub(super) fn rewrap(row: &[u8], value: &[u8], root_keys: &RootKeys) -> Result<Option<MaterialRecord>, KmsError> {
-    let unreadable = |what: String| KmsError::internal(format!("{}: {what}", row.escape_ascii()));
+    let unreadable = |what: String| unreadable(row, &what);
     let record: MaterialRecord = decode(value).map_err(unreadable)?;
     if record.root_key.as_deref() == Some(root_keys.wrapping_id()) {
         return Ok(None);

@@ -5,14 +5,19 @@ mod change;
 mod cryptography;
 mod due;
 mod grants;
+mod heavy;
+mod key_pairs;
 mod keys;
+mod macs;
 mod material;
 mod outbox;
 mod page;
 mod policies;
+mod public_encryption;
 mod regions;
 mod root_key;
 mod rotation;
+mod signatures;
 mod tags;
 
 use root_key::RootKeys;
@@ -31,11 +36,12 @@ use super::name::KeyName;
 use super::operation::Input;
 use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, State, decode};
 use super::resolve::{Found, Key, Resolved, Target};
+use super::working_key::WorkingKey;
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
 use crate::aws::{Clock, OffsetClock};
 use crate::cedar::Documents;
-use crate::kms::wire::JsonText;
+use crate::kms::wire::{JsonText, ObjectText};
 use crate::seal::Keyring;
 use crate::store::{Image, ImageSettings, Store, StoreError};
 
@@ -47,7 +53,8 @@ pub(super) const DEFAULT_PERIOD_DAYS: i64 = 365;
 pub struct Settings {
     /// Most memory that records of keys, aliases and grants may take, in bytes.
     pub record_cache_bytes: usize,
-    /// Most backing keys that are kept unwrapped in memory.
+    /// Most backing keys that are kept unwrapped in memory, and as many HMAC keys and key pairs
+    /// (which take about 10 KB each with RSA or ML-DSA).
     pub material_cache_entries: u64,
     /// Most keys of an account in a region.
     pub max_keys: u64,
@@ -129,6 +136,8 @@ struct Inner {
     aliases: Image<AliasRecord>,
     grantees: Image<GranteeView>,
     materials: moka::sync::Cache<material::MaterialKey, Arc<BackingKey>>,
+    working_keys: moka::sync::Cache<material::MaterialKey, Arc<WorkingKey>>,
+    heavy: heavy::Heavy,
 }
 
 impl Kms {
@@ -172,8 +181,20 @@ impl Kms {
         let keys = Image::new(Arc::clone(&store), keys);
         let aliases = Image::new(Arc::clone(&store), aliases);
         let grantees = Image::new(Arc::clone(&store), grantees);
-        let inner =
-            Inner { store, root_keys, clock, documents, authorizer, settings, keys, aliases, grantees, materials };
+        let inner = Inner {
+            store,
+            root_keys,
+            clock,
+            documents,
+            authorizer,
+            settings,
+            keys,
+            aliases,
+            grantees,
+            materials,
+            working_keys: moka::sync::Cache::new(settings.material_cache_entries),
+            heavy: heavy::Heavy::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -305,8 +326,19 @@ impl Kms {
                 self.decrypt(key, ciphertext, context, algorithm.as_deref()).await
             }
             (kind, Input::DataKey { context, spec, bytes, .. }) => {
-                self.generate_data_key(key, context, spec.as_deref(), *bytes, kind == Kind::GenerateDataKey).await
+                self.generate_data_key(key, context, spec.as_deref(), *bytes, kind).await
             }
+            (kind, Input::DataKeyPair { context, pair_spec, .. }) => {
+                self.generate_data_key_pair(key, context, *pair_spec, kind).await
+            }
+            (Kind::GetPublicKey, _) => self.public_key(key).await,
+            (_, Input::Agreement { algorithm, public_key, .. }) => {
+                self.derive_shared_secret(key, *algorithm, public_key).await
+            }
+            (Kind::GenerateMac, Input::Mac(request)) => self.generate_mac(key, request).await,
+            (Kind::VerifyMac, Input::Mac(request)) => self.verify_mac(key, request).await,
+            (Kind::Sign, Input::Signature(request)) => self.sign(key, request).await,
+            (Kind::Verify, Input::Signature(request)) => self.verify(key, request).await,
             _ => Err(astray()),
         }
     }
@@ -385,6 +417,14 @@ impl Kms {
         &self.inner.materials
     }
 
+    fn working_keys(&self) -> &moka::sync::Cache<material::MaterialKey, Arc<WorkingKey>> {
+        &self.inner.working_keys
+    }
+
+    fn heavy(&self) -> &heavy::Heavy {
+        &self.inner.heavy
+    }
+
     pub(super) fn clock_now(&self) -> Timestamp {
         self.inner.clock.now()
     }
@@ -438,6 +478,11 @@ fn answer(key: &Key, body: Option<JsonText>) -> Answer {
         response_elements: Value::Null,
         key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id, created)),
     }
+}
+
+/// An answer of members beside the key's ARN.
+fn answered(key: &Key, members: impl FnOnce(ObjectText) -> ObjectText) -> Answer {
+    answer(key, Some(members(ObjectText::new().text("KeyId", key.arn().as_str())).finish()))
 }
 
 /// The answer of a change to a key, which the audit shows by the key's ARN.

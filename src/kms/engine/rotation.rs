@@ -12,6 +12,7 @@ use crate::kms::operation::Page;
 use crate::kms::records::{EventRecord, KeyRecord, KeyView, RotationRecord, RotationType, Schedule, State, decode};
 use crate::kms::resolve::Key;
 use crate::kms::rows::{self, Due};
+use crate::kms::spec::KeySpec;
 use crate::kms::wire::ObjectText;
 
 /// On-demand rotations of a key, all its life (KMS Developer Guide, "Resource quotas").
@@ -24,7 +25,7 @@ impl Kms {
         period_days: Option<i64>,
         now: i64,
     ) -> Result<Answer, KmsError> {
-        refuse_replica(key, "EnableKeyRotation")?;
+        rotates(key, "EnableKeyRotation")?;
         let view = key.view();
         let present = view.record.schedule;
         // An omitted or equal period changes nothing, the next date included.
@@ -71,7 +72,7 @@ impl Kms {
     }
 
     pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
-        refuse_replica(key, "RotateKeyOnDemand")?;
+        rotates(key, "RotateKeyOnDemand")?;
         let view = key.view();
         if view.record.on_demand >= MOST_ON_DEMAND {
             return Err(texts::limit(format!(
@@ -107,7 +108,7 @@ impl Kms {
         }
         let details = json!({
             "keyId": view.name.id.to_string(),
-            "keyOrigin": "AWS_KMS",
+            "keyOrigin": record.origin.name(),
             "rotationType": rotation_type.name(),
             "previousKeyMaterialId": previous,
             "currentKeyMaterialId": material,
@@ -168,6 +169,9 @@ impl Kms {
         all_material: bool,
     ) -> Result<Answer, KmsError> {
         let view = key.view();
+        if all_material && view.record.spec != KeySpec::SymmetricDefault {
+            return Err(texts::validation("Input parameter includeKeyMaterial can only be used with symmetric keys."));
+        }
         let window = Window::read(Kind::ListKeyRotations, page, &LONG)?;
         // Place 0 is the first material; rotation n has place n + 1.
         let next = match &window.after {
@@ -201,5 +205,13 @@ impl Kms {
         };
         let body = window.answer("Rotations", entries, |(place, ..)| place.to_be_bytes().to_vec(), show);
         Ok(super::answer(key, Some(body)))
+    }
+}
+
+/// Whether a key is of a kind that rotates: symmetric keys alone do.
+fn rotates(key: &Key, operation: &str) -> Result<(), KmsError> {
+    match key.view().record.spec {
+        KeySpec::SymmetricDefault => refuse_replica(key, operation),
+        _ => Err(KmsError::silent("UnsupportedOperationException")),
     }
 }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use crate::kms::spec::{KeyAgreementAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, Origin, SigningAlgorithm};
+
 /// The members of each operation, in forms that several share.
 pub(in crate::kms) enum Input {
     /// A key and nothing else.
@@ -95,6 +97,39 @@ pub(in crate::kms) enum Input {
         key_id: String,
         grant_id: String,
     },
+    /// `GenerateMac`, `VerifyMac`.
+    Mac(MacRequest),
+    /// `Sign`, `Verify`.
+    Signature(SignatureRequest),
+    /// `DeriveSharedSecret`.
+    Agreement {
+        key_id: String,
+        algorithm: KeyAgreementAlgorithm,
+        public_key: Vec<u8>,
+    },
+    /// `GenerateDataKeyPair`, `GenerateDataKeyPairWithoutPlaintext`.
+    DataKeyPair {
+        key_id: String,
+        context: EncryptionContext,
+        pair_spec: KeySpec,
+    },
+}
+
+pub(in crate::kms) struct MacRequest {
+    pub(in crate::kms) key_id: String,
+    pub(in crate::kms) message: Zeroizing<Vec<u8>>,
+    pub(in crate::kms) algorithm: MacAlgorithm,
+    /// What is to be verified; empty where it is to be made.
+    pub(in crate::kms) mac: Vec<u8>,
+}
+
+pub(in crate::kms) struct SignatureRequest {
+    pub(in crate::kms) key_id: String,
+    pub(in crate::kms) message: Zeroizing<Vec<u8>>,
+    pub(in crate::kms) message_type: MessageType,
+    pub(in crate::kms) algorithm: SigningAlgorithm,
+    /// What is to be verified; empty where it is to be made.
+    pub(in crate::kms) signature: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -104,6 +139,9 @@ pub(in crate::kms) struct CreateKey {
     pub(in crate::kms) tags: Vec<(String, String)>,
     pub(in crate::kms) bypass: Option<bool>,
     pub(in crate::kms) multi_region: bool,
+    pub(in crate::kms) spec: KeySpec,
+    pub(in crate::kms) usage: KeyUsage,
+    pub(in crate::kms) origin: Origin,
 }
 
 pub(in crate::kms) struct ReplicateKey {
@@ -183,7 +221,11 @@ impl Input {
             | Self::ReplicateKey(ReplicateKey { key_id, .. })
             | Self::UpdatePrimaryRegion { key_id, .. }
             | Self::ListGrants { key_id, .. }
-            | Self::RevokeGrant { key_id, .. } => Some(key_id),
+            | Self::RevokeGrant { key_id, .. }
+            | Self::Mac(MacRequest { key_id, .. })
+            | Self::Signature(SignatureRequest { key_id, .. })
+            | Self::Agreement { key_id, .. }
+            | Self::DataKeyPair { key_id, .. } => Some(key_id),
             Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
             Self::CreateKey(_)
             | Self::Alias { .. }

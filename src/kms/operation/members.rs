@@ -2,6 +2,7 @@ use zeroize::Zeroizing;
 
 use super::{EncryptionContext, Page};
 use crate::kms::error::{KmsError, texts};
+use crate::kms::spec::not_served;
 use crate::kms::wire::{Json, Object};
 
 /// Takes members out of a request that the model was held to: a member of another type, or a
@@ -39,6 +40,17 @@ impl Members<'_> {
             Some(Json::Blob(bytes)) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// A blob that is no secret.
+    pub(super) fn bytes(&mut self, name: &str) -> Vec<u8> {
+        self.blob(name).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+
+    /// A required member whose values bear names: the model knows all of them, the engine most.
+    pub(super) fn value<T>(&mut self, name: &str, named: fn(&str) -> Option<T>) -> Result<T, KmsError> {
+        let text = self.required(name);
+        named(&text).ok_or_else(|| not_served(name, &text))
     }
 
     pub(super) fn ciphertext(&mut self) -> Result<Vec<u8>, KmsError> {

@@ -12,7 +12,10 @@ use super::wire;
 use members::Members;
 use unserved::refuse_unserved;
 
-pub(super) use input::{CreateGrant, CreateKey, EncryptionContext, Input, Page, ReEncrypt, ReplicateKey, RetireGrant};
+pub(super) use input::{
+    CreateGrant, CreateKey, EncryptionContext, Input, MacRequest, Page, ReEncrypt, ReplicateKey, RetireGrant,
+    SignatureRequest,
+};
 
 /// One request of the KMS API, parsed and held to the model once.
 ///
@@ -67,9 +70,10 @@ impl Operation {
     /// ours, for AWS documents none.
     pub(super) fn check_encryption_contexts(&self, most: usize) -> Result<(), KmsError> {
         let contexts = match &self.input {
-            Input::Encrypt { context, .. } | Input::Decrypt { context, .. } | Input::DataKey { context, .. } => {
-                [("EncryptionContext", Some(context)), ("", None)]
-            }
+            Input::Encrypt { context, .. }
+            | Input::Decrypt { context, .. }
+            | Input::DataKey { context, .. }
+            | Input::DataKeyPair { context, .. } => [("EncryptionContext", Some(context)), ("", None)],
             Input::ReEncrypt(request) => [
                 ("SourceEncryptionContext", Some(&request.source_context)),
                 ("DestinationEncryptionContext", Some(&request.destination_context)),
@@ -109,11 +113,9 @@ mod tests {
     fn what_is_not_served_is_named() {
         for (operation, body, thing) in [
             ("ImportKeyMaterial", "not even JSON", "ImportKeyMaterial"),
-            ("Sign", "{}", "Sign"),
             ("CreateKey", r#"{"Origin":"EXTERNAL"}"#, "EXTERNAL"),
-            ("CreateKey", r#"{"KeySpec":"RSA_2048","KeyUsage":"ENCRYPT_DECRYPT"}"#, "RSA_2048"),
-            ("CreateKey", r#"{"CustomerMasterKeySpec":"HMAC_256"}"#, "HMAC_256"),
-            ("CreateKey", r#"{"KeyUsage":"SIGN_VERIFY"}"#, "SIGN_VERIFY"),
+            ("CreateKey", r#"{"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"}"#, "SM2"),
+            ("GenerateDataKeyPair", r#"{"KeyId":"k","KeyPairSpec":"SM2"}"#, "SM2"),
             ("CreateKey", r#"{"CustomKeyStoreId":"cks-1"}"#, "CustomKeyStoreId"),
             ("GenerateRandom", r#"{"Recipient":{}}"#, "Recipient"),
         ] {
@@ -148,6 +150,44 @@ mod tests {
             json!({"keyId": "alias/a", "encryptionContext": {"Tenant": "x"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
         );
         assert!(Operation::parse("ListKeys", b"{}").unwrap().request_parameters().is_none());
+    }
+
+    #[test]
+    fn the_audit_shows_algorithms_and_neither_messages_nor_signatures() {
+        for (operation, body, expected) in [
+            (
+                "Verify",
+                r#"{"KeyId":"k","Message":"c2VjcmV0","Signature":"QQ==","SigningAlgorithm":"ECDSA_SHA_256"}"#,
+                json!({"keyId": "k", "messageType": "RAW", "signingAlgorithm": "ECDSA_SHA_256"}),
+            ),
+            (
+                "VerifyMac",
+                r#"{"KeyId":"k","Message":"c2VjcmV0","Mac":"QQ==","MacAlgorithm":"HMAC_SHA_256"}"#,
+                json!({"keyId": "k", "macAlgorithm": "HMAC_SHA_256"}),
+            ),
+            (
+                "DeriveSharedSecret",
+                r#"{"KeyId":"k","KeyAgreementAlgorithm":"ECDH","PublicKey":"QQ=="}"#,
+                json!({"keyId": "k", "keyAgreementAlgorithm": "ECDH", "publicKey": "QQ=="}),
+            ),
+            (
+                "GenerateDataKeyPair",
+                r#"{"KeyId":"k","KeyPairSpec":"RSA_2048","EncryptionContext":{"a":"b"}}"#,
+                json!({"keyId": "k", "encryptionContext": {"a": "b"}, "keyPairSpec": "RSA_2048"}),
+            ),
+            (
+                "CreateKey",
+                r#"{"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"}"#,
+                json!({
+                    "description": "", "keyUsage": "GENERATE_VERIFY_MAC", "keySpec": "HMAC_256",
+                    "customerMasterKeySpec": "HMAC_256", "origin": "AWS_KMS", "multiRegion": false,
+                    "bypassPolicyLockoutSafetyCheck": false
+                }),
+            ),
+        ] {
+            let operation = Operation::parse(operation, body.as_bytes()).unwrap();
+            assert_eq!(operation.request_parameters().unwrap().to_value(), expected, "{}", operation.name());
+        }
     }
 
     #[test]

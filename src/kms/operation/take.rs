@@ -1,7 +1,11 @@
 use super::members::Members;
-use super::{CreateGrant, CreateKey, EncryptionContext, Input, ReEncrypt, ReplicateKey, RetireGrant};
+use super::{
+    CreateGrant, CreateKey, EncryptionContext, Input, MacRequest, ReEncrypt, ReplicateKey, RetireGrant,
+    SignatureRequest,
+};
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
+use crate::kms::spec::{self, KeyAgreementAlgorithm, KeySpec, MacAlgorithm, MessageType, Origin, SigningAlgorithm};
 
 /// The deletion window in days (KMS API Reference, "`ScheduleKeyDeletion`").
 const MIN_WINDOW_DAYS: i64 = 7;
@@ -20,6 +24,17 @@ fn held_between(number: Option<i64>, member: &str, min: i64, max: i64) -> Result
     )))
 }
 
+/// A ciphertext of an asymmetric key does not name its key: the request must (KMS API Reference,
+/// "Decrypt", `KeyId`).
+fn named_for(algorithm: Option<&str>, key_id: Option<&str>, member: &str) -> Result<(), KmsError> {
+    match (algorithm, key_id) {
+        (Some(algorithm), None) if algorithm != "SYMMETRIC_DEFAULT" => {
+            Err(texts::validation(format!("{member} is required for the algorithm {algorithm}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Input {
     /// The members of an operation, out of a request that the model was held to.
     pub(super) fn take(kind: Kind, members: &mut Members<'_>) -> Result<Self, KmsError> {
@@ -31,14 +46,22 @@ impl Input {
             | Kind::DisableKeyRotation
             | Kind::EnableKey
             | Kind::GetKeyRotationStatus
+            | Kind::GetPublicKey
             | Kind::RotateKeyOnDemand => Self::Key { key_id: key(members) },
-            Kind::CreateKey => Self::CreateKey(CreateKey {
-                policy: members.text("Policy"),
-                description: members.text("Description"),
-                tags: members.tags(),
-                bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
-                multi_region: members.truth("MultiRegion").unwrap_or(false),
-            }),
+            Kind::CreateKey => {
+                let spec = members.text("KeySpec").or_else(|| members.text("CustomerMasterKeySpec"));
+                let (spec, usage) = spec::of_new_key(spec.as_deref(), members.text("KeyUsage").as_deref())?;
+                Self::CreateKey(CreateKey {
+                    policy: members.text("Policy"),
+                    description: members.text("Description"),
+                    tags: members.tags(),
+                    bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
+                    multi_region: members.truth("MultiRegion").unwrap_or(false),
+                    spec,
+                    usage,
+                    origin: members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default(),
+                })
+            }
             Kind::ReplicateKey => Self::ReplicateKey(ReplicateKey {
                 key_id: key(members),
                 region: members.required("ReplicaRegion"),
@@ -88,21 +111,26 @@ impl Input {
                 context: members.context("EncryptionContext"),
                 algorithm: members.text("EncryptionAlgorithm"),
             },
-            Kind::Decrypt => Self::Decrypt {
-                key_id: members.text("KeyId"),
-                ciphertext: members.ciphertext()?,
-                context: members.context("EncryptionContext"),
-                algorithm: members.text("EncryptionAlgorithm"),
-            },
-            Kind::ReEncrypt => Self::ReEncrypt(ReEncrypt {
-                ciphertext: members.ciphertext()?,
-                source_key_id: members.text("SourceKeyId"),
-                source_context: members.context("SourceEncryptionContext"),
-                source_algorithm: members.text("SourceEncryptionAlgorithm"),
-                destination_key_id: members.required("DestinationKeyId"),
-                destination_context: members.context("DestinationEncryptionContext"),
-                destination_algorithm: members.text("DestinationEncryptionAlgorithm"),
-            }),
+            Kind::Decrypt => {
+                let (key_id, algorithm) = (members.text("KeyId"), members.text("EncryptionAlgorithm"));
+                named_for(algorithm.as_deref(), key_id.as_deref(), "KeyId")?;
+                let ciphertext = members.ciphertext()?;
+                Self::Decrypt { key_id, ciphertext, context: members.context("EncryptionContext"), algorithm }
+            }
+            Kind::ReEncrypt => {
+                let (source_key_id, source_algorithm) =
+                    (members.text("SourceKeyId"), members.text("SourceEncryptionAlgorithm"));
+                named_for(source_algorithm.as_deref(), source_key_id.as_deref(), "SourceKeyId")?;
+                Self::ReEncrypt(ReEncrypt {
+                    ciphertext: members.ciphertext()?,
+                    source_key_id,
+                    source_context: members.context("SourceEncryptionContext"),
+                    source_algorithm,
+                    destination_key_id: members.required("DestinationKeyId"),
+                    destination_context: members.context("DestinationEncryptionContext"),
+                    destination_algorithm: members.text("DestinationEncryptionAlgorithm"),
+                })
+            }
             Kind::GenerateDataKey | Kind::GenerateDataKeyWithoutPlaintext => {
                 let (spec, bytes) = (members.text("KeySpec"), members.number("NumberOfBytes"));
                 if spec.is_some() == bytes.is_some() {
@@ -129,6 +157,32 @@ impl Input {
                 }
                 Self::Random { bytes }
             }
+            Kind::GenerateMac | Kind::VerifyMac => Self::Mac(MacRequest {
+                key_id: key(members),
+                message: members.blob("Message").unwrap_or_default(),
+                algorithm: members.value("MacAlgorithm", MacAlgorithm::named)?,
+                mac: members.bytes("Mac"),
+            }),
+            Kind::Sign | Kind::Verify => Self::Signature(SignatureRequest {
+                key_id: key(members),
+                message: members.blob("Message").unwrap_or_default(),
+                message_type: members
+                    .text("MessageType")
+                    .and_then(|name| MessageType::named(&name))
+                    .unwrap_or_default(),
+                algorithm: members.value("SigningAlgorithm", SigningAlgorithm::named)?,
+                signature: members.bytes("Signature"),
+            }),
+            Kind::DeriveSharedSecret => Self::Agreement {
+                key_id: key(members),
+                algorithm: members.value("KeyAgreementAlgorithm", KeyAgreementAlgorithm::named)?,
+                public_key: members.bytes("PublicKey"),
+            },
+            Kind::GenerateDataKeyPair | Kind::GenerateDataKeyPairWithoutPlaintext => Self::DataKeyPair {
+                key_id: key(members),
+                context: members.context("EncryptionContext"),
+                pair_spec: members.value("KeyPairSpec", KeySpec::named)?,
+            },
         })
     }
 }

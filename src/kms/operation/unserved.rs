@@ -15,8 +15,6 @@ enum Unserved {
 /// Members that name what is not served, wherever they may stand.
 const UNSERVED: &[(&str, Unserved)] = &[
     ("Origin", Unserved::OtherThan("AWS_KMS")),
-    ("KeyUsage", Unserved::OtherThan("ENCRYPT_DECRYPT")),
-    ("CustomerMasterKeySpec", Unserved::OtherThan("SYMMETRIC_DEFAULT")),
     ("CustomKeyStoreId", Unserved::Anything),
     ("XksKeyId", Unserved::Anything),
     ("DryRunModifiers", Unserved::Items),
@@ -37,20 +35,13 @@ pub(super) fn refuse_unserved(kind: Kind, request: &mut Object<'_>) -> Result<()
             _ => {}
         }
     }
-    if kind == Kind::CreateKey {
-        let spec = |request: &mut Object<'_>, name: &str| match request.get_mut(name) {
-            Some(Json::Text(text)) => Some(text.to_string()),
-            _ => None,
-        };
-        let (new, old) = (spec(request, "KeySpec"), spec(request, "CustomerMasterKeySpec"));
-        if new.is_some() && old.is_some() {
-            return Err(texts::validation(
-                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
-            ));
-        }
-        if let Some(spec) = new.filter(|spec| spec != "SYMMETRIC_DEFAULT") {
-            return refuse("KeySpec", &format!(" {spec}"));
-        }
+    if kind == Kind::CreateKey
+        && request.get_mut("KeySpec").is_some()
+        && request.get_mut("CustomerMasterKeySpec").is_some()
+    {
+        return Err(texts::validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+        ));
     }
     Ok(())
 }

@@ -41,9 +41,10 @@ impl Input {
     /// The encryption context that grants compare for an action of this request.
     fn context_for(&self, action: &ActionName) -> Option<&EncryptionContext> {
         match self {
-            Self::Encrypt { context, .. } | Self::Decrypt { context, .. } | Self::DataKey { context, .. } => {
-                Some(context)
-            }
+            Self::Encrypt { context, .. }
+            | Self::Decrypt { context, .. }
+            | Self::DataKey { context, .. }
+            | Self::DataKeyPair { context, .. } => Some(context),
             Self::ReEncrypt(request) if action.name() == "ReEncryptFrom" => Some(&request.source_context),
             Self::ReEncrypt(request) => Some(&request.destination_context),
             Self::CreateGrant(create) => create.equals.as_ref().or(create.subset.as_ref()),
