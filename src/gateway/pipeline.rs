@@ -22,7 +22,7 @@ use crate::audit::{ApiCall, Identity as AuditIdentity, Record, user_identity};
 use crate::authz::{Decision, Explanation, Subject};
 use crate::aws::{Arn, Clock, Region, Surroundings};
 use crate::identity::Identity;
-use crate::kms::{self, KmsError, Operation};
+use crate::kms::{self, KeyUse, KmsError, Operation};
 use crate::sigv4::{Received, Refusal, RefusalKind, Times, claimed_scope};
 
 /// How often a request is decided and executed anew because what it read changed meanwhile.
@@ -303,7 +303,8 @@ impl Call {
     async fn finish(&self, report: &Report, outcome: Result<kms::Answer, Failure>) -> Answer {
         let state = &*self.state;
         let mut stopwatch: Stopwatch<'_> = state.telemetry.stopwatch();
-        let recorded = self.record(report, outcome.as_ref()).await;
+        let event_id = request_id::next();
+        let recorded = self.record(report, outcome.as_ref(), event_id).await;
         stopwatch.lap(Stage::Audit);
         let outcome = match recorded {
             Ok(()) => outcome,
@@ -329,6 +330,9 @@ impl Call {
                 answer
             }
             Ok(answer) => {
+                let operation = report.operation.unwrap_or_default();
+                let (time, request_id) = (self.surroundings.now, self.request_id);
+                state.kms.note_use(&answer, KeyUse { operation, time, request_id, event_id });
                 let body = match self.form {
                     Form::AwsJson => answer.body.map(kms::JsonText::into_bytes).unwrap_or_default(),
                     Form::PlainJson => {
@@ -349,6 +353,7 @@ impl Call {
         &self,
         report: &Report,
         outcome: Result<&kms::Answer, &Failure>,
+        event_id: Uuid,
     ) -> Result<(), crate::audit::AuditError> {
         let state = &*self.state;
         let mut id = Uuid::encode_buffer();
@@ -368,7 +373,7 @@ impl Call {
         let record = Record::ApiCall(ApiCall {
             time: state.clock.now(),
             request_id: self.request_id.hyphenated().encode_lower(&mut id),
-            event_id: request_id::next(),
+            event_id,
             identity: AuditIdentity::Verified { account: caller.account.as_str(), json: user_identity },
             operation: report.operation,
             read_only: report.read_only,

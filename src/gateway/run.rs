@@ -154,6 +154,9 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let _ = tokio::time::timeout(std::time::Duration::from_millis(500), admin).await;
     let _ = scheduler.await;
     let _ = rotator.await;
+    if let Err(error) = state.kms.save_uses().await {
+        tracing::error!(%error, "the last uses of keys could not be saved");
+    }
     drop(written);
     let closing = Arc::clone(&state);
     let _ = tokio::task::spawn_blocking(move || closing.audit.close()).await;

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -11,6 +11,9 @@ use crate::kms::KmsError;
 /// Longest time between two looks: a service event is in the audit log within a second of what it
 /// tells of.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How often the last uses of keys are saved: what a crash may lose of them.
+const SAVE_USES: Duration = Duration::from_mins(1);
 
 /// Service events that are moved into the log at once.
 const EVENTS: usize = 256;
@@ -29,6 +32,7 @@ pub(super) enum PassError {
 /// Rotates what is due and records what the engine did by itself, until `stop` turns true.
 pub(super) async fn run(state: Arc<State>, mut stop: watch::Receiver<bool>) {
     let mut failing = false;
+    let mut saved = Instant::now();
     loop {
         match pass(&state).await {
             Ok(()) => failing = false,
@@ -38,6 +42,12 @@ pub(super) async fn run(state: Arc<State>, mut stop: watch::Receiver<bool>) {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(%error, "due rotations could not be done or recorded; trying again");
                 }
+            }
+        }
+        if saved.elapsed() >= SAVE_USES {
+            saved = Instant::now();
+            if let Err(error) = state.kms.save_uses().await {
+                tracing::error!(%error, "the last uses of keys could not be saved; trying again");
             }
         }
         tokio::select! {

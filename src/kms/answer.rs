@@ -1,9 +1,13 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::key_id::KeyId;
+use super::records::KeyView;
 use super::wire::JsonText;
 use crate::aws::Arn;
+use crate::store::Record;
 
 /// What an operation answers.
 pub struct Answer {
@@ -16,11 +20,13 @@ pub struct Answer {
     pub response_elements: Value,
     /// The key's id and when it was created, for the plain-JSON envelope.
     pub key: Option<(KeyId, Timestamp)>,
+    /// The keys that it used, where the operation counts as a use.
+    pub(super) used: [Option<Arc<Record<KeyView>>>; 2],
 }
 
 impl Answer {
     pub(super) fn of(body: JsonText) -> Self {
-        Self { body: Some(body), resources: Vec::new(), response_elements: Value::Null, key: None }
+        Self { body: Some(body), resources: Vec::new(), response_elements: Value::Null, key: None, used: [None, None] }
     }
 }
 

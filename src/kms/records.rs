@@ -1,7 +1,7 @@
 //! What the store holds: JSON behind a byte that tells the version. An older version always reads.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::KmsError;
 use super::key_id::KeyId;
+use super::key_use::KeyUse;
 use super::name::KeyName;
 use super::spec::{KeySpec, KeyUsage, Origin};
 use crate::authz::{Grant, GrantConstraints, GrantPrincipal, GrantSet, KeyAttributes};
@@ -262,6 +263,15 @@ impl GranteeView {
     }
 }
 
+/// The last use of a key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LastUseRecord {
+    pub(super) operation: String,
+    pub(super) time: i64,
+    pub(super) request_id: String,
+    pub(super) event_id: String,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct EventRecord {
     pub(super) name: String,
@@ -311,6 +321,8 @@ pub(super) struct KeyView {
     pub(super) attributes: Arc<KeyAttributes>,
     /// The compiled policy, once it was needed: a function of the record, which names its hash.
     pub(super) policy: OnceLock<Arc<CompiledDocument>>,
+    /// The last use that is not saved yet.
+    pub(super) used: Mutex<Option<KeyUse>>,
 }
 
 impl KeyView {
@@ -336,7 +348,15 @@ impl KeyView {
         };
         let arn = name.arn().map_err(|error| error.to_string())?;
         let material = material_bytes(&record.material).ok_or("with a malformed id of key material")?;
-        Ok(Self { name, arn, record, material, attributes: Arc::new(attributes), policy: OnceLock::new() })
+        Ok(Self {
+            name,
+            arn,
+            record,
+            material,
+            attributes: Arc::new(attributes),
+            policy: OnceLock::new(),
+            used: Mutex::default(),
+        })
     }
 
     /// About how many bytes it takes: a policy of its own counts ten times its text, which is what

@@ -104,6 +104,18 @@ impl Key {
     }
 }
 
+impl Target {
+    /// The keys that an operation on keys is done with.
+    pub(super) fn keys(&self) -> [Option<Arc<Record<KeyView>>>; 2] {
+        let record = |found: &Found| found.key().ok().map(|key| Arc::clone(&key.record));
+        match self {
+            Self::Key(found) => [record(found), None],
+            Self::ReEncrypt { source, destination } => [record(source), record(destination)],
+            _ => [None, None],
+        }
+    }
+}
+
 impl Found {
     /// # Errors
     /// `NotFoundException` for what is missing.
@@ -299,7 +311,11 @@ impl Kms {
             input => {
                 let id = input.key_id().unwrap_or_default();
                 let found = self.named(id, facts.key_ids, &scene).await?;
-                let check = asking.on_found(action, &found, conditions::of(operation.kind, input));
+                let mut check = asking.on_found(action, &found, conditions::of(operation.kind, input));
+                if let (Kind::ScheduleKeyDeletion | Kind::DisableKey, Found::Key(key)) = (operation.kind, &found) {
+                    let days = ContextValue::Number(self.trailing_days(key, scene.now).await?);
+                    check.request.operation.push(("kms:trailingdayswithoutkeyusage".into(), days));
+                }
                 (Target::Key(found), vec![check])
             }
         };

@@ -9,6 +9,7 @@
 //! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
 //! kms/r/<account>/<region>/<key>/<be32 number>          its rotations; both of a multi-Region key
 //!                                                       under the region `multi-region`
+//! kms/u/<account>/<region>/<key>                        its last use
 //! kms/a/<account>/<region>/<alias name>                 aliases
 //! kms/g/<account>/<region>/<key>/<grant>                its grants
 //! kms/h/<account>/<region>/<key>/<grantee>              how many grants a grantee has on it, by a hash
@@ -50,6 +51,10 @@ fn of_key(kind: char, name: &KeyName) -> String {
 
 pub(super) fn key(name: &KeyName) -> Vec<u8> {
     of_key('k', name).into_bytes()
+}
+
+pub(super) fn last_use(name: &KeyName) -> Vec<u8> {
+    of_key('u', name).into_bytes()
 }
 
 pub(super) fn keys(account: AccountId, region: &Region) -> Vec<u8> {

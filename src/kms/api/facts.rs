@@ -24,6 +24,7 @@ pub enum Kind {
     GenerateDataKeyWithoutPlaintext,
     GenerateMac,
     GenerateRandom,
+    GetKeyLastUsage,
     GetKeyPolicy,
     GetKeyRotationStatus,
     GetPublicKey,
@@ -129,6 +130,7 @@ facts! {
     GenerateDataKeyWithoutPlaintext: READS, WithAliases, Enabled;
     GenerateMac: READS, WithAliases, Enabled;
     GenerateRandom: READS, KeysOnly, Any;
+    GetKeyLastUsage: READS, KeysOnly, Any;
     GetKeyPolicy: READS, KeysOnly, Any;
     GetKeyRotationStatus: READS, RotationKeysOnly, Any;
     GetPublicKey: READS, WithAliases, NotPendingDeletion;
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 44);
+        assert_eq!(FACTS.len(), 45);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));

@@ -91,7 +91,13 @@ impl Kms {
         change.delete(rows::alias(name));
         let Some(key) = present else {
             self.commit(change).await?;
-            return Ok(Answer { body: None, resources: vec![arn], response_elements: Value::Null, key: None });
+            return Ok(Answer {
+                body: None,
+                resources: vec![arn],
+                response_elements: Value::Null,
+                key: None,
+                used: [None, None],
+            });
         };
         change = change.unchanged(rows::key(&key.view().name), key.record.mod_rev);
         change.put_key(key.view(), &without_alias(key.view(), &name.name))?;

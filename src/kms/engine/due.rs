@@ -199,6 +199,7 @@ impl Kms {
             change.put(shard, &CountRecord { keys: count.keys.saturating_sub(1) })?;
         }
         change.delete(rows::due(date, Due::Deletion, name));
+        change.delete(rows::last_use(name));
         change.delete(rows::key(name));
         Self::add_event(view, "DeleteKey", date, json!({"keyId": name.id.to_string()}), &mut change)?;
         Ok(change)

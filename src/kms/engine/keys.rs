@@ -81,6 +81,7 @@ impl Kms {
                         response_elements: camel_case(&body),
                         key: jiff::Timestamp::from_millisecond(now).ok().map(|created| (name.id, created)),
                         body: Some((&body).into()),
+                        used: [None, None],
                     });
                 }
                 // Another key was counted in the same shard: count again.

@@ -8,6 +8,7 @@ mod grants;
 mod heavy;
 mod key_pairs;
 mod keys;
+mod last_use;
 mod macs;
 mod material;
 mod outbox;
@@ -138,6 +139,7 @@ struct Inner {
     materials: moka::sync::Cache<material::MaterialKey, Arc<BackingKey>>,
     working_keys: moka::sync::Cache<material::MaterialKey, Arc<WorkingKey>>,
     heavy: heavy::Heavy,
+    unsaved_uses: last_use::Unsaved,
 }
 
 impl Kms {
@@ -194,6 +196,7 @@ impl Kms {
             materials,
             working_keys: moka::sync::Cache::new(settings.material_cache_entries),
             heavy: heavy::Heavy::new(),
+            unsaved_uses: last_use::Unsaved::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -215,8 +218,14 @@ impl Kms {
         let operation = &permit.operation().operation;
         // What changes nothing may be done to the end, so that every error comes before the dry run's.
         let only_tried = operation.dry_run && !operation.is_mutation();
-        let answer = self.execute_now(&permit, directory).await?;
-        if only_tried { Err(texts::dry_run()) } else { Ok(answer) }
+        let mut answer = self.execute_now(&permit, directory).await?;
+        if only_tried {
+            return Err(texts::dry_run());
+        }
+        if operation.uses_its_key() {
+            answer.used = permit.operation().target.keys();
+        }
+        Ok(answer)
     }
 
     async fn execute_now(
@@ -317,6 +326,7 @@ impl Kms {
                 self.delete_grant(key, &grant, permit.operation().operation.dry_run).await
             }
             (Kind::DisableKeyRotation, _) => self.disable_key_rotation(key).await,
+            (Kind::GetKeyLastUsage, _) => self.key_last_usage(key).await,
             (Kind::GetKeyRotationStatus, _) => self.key_rotation_status(key).await,
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
             (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
@@ -477,6 +487,7 @@ fn answer(key: &Key, body: Option<JsonText>) -> Answer {
         resources: vec![view.arn.clone()],
         response_elements: Value::Null,
         key: Timestamp::from_millisecond(view.record.created).ok().map(|created| (view.name.id, created)),
+        used: [None, None],
     }
 }
 

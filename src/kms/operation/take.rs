@@ -45,6 +45,7 @@ impl Input {
             | Kind::DisableKey
             | Kind::DisableKeyRotation
             | Kind::EnableKey
+            | Kind::GetKeyLastUsage
             | Kind::GetKeyRotationStatus
             | Kind::GetPublicKey
             | Kind::RotateKeyOnDemand => Self::Key { key_id: key(members) },

@@ -10,6 +10,7 @@ mod grants;
 pub(crate) mod house;
 mod keys;
 mod kinds;
+mod last_use;
 mod regions;
 mod root_key;
 mod rotation;
