@@ -278,7 +278,7 @@ impl Question<'_> {
         implicit(layer, Some(level), message(self.inputs.request, &reason, self.shown()))
     }
 
-    fn silent_as(&self, layer: Layer, reason: &Reason<'_>) -> Decision {
+    pub(super) fn silent_as(&self, layer: Layer, reason: &Reason<'_>) -> Decision {
         implicit(layer, None, message(self.inputs.request, reason, self.shown()))
     }
 }

@@ -14,6 +14,8 @@ const SHOWN: usize = 4;
 #[derive(Debug, Default)]
 pub struct GrantSet {
     grants: Vec<Grant>,
+    /// By operation, whatever the constraints.
+    covering: HashMap<String, Vec<usize>>,
     /// By operation: without a constraint on the encryption context.
     free: HashMap<String, Vec<usize>>,
     /// By operation and the whole context of `EncryptionContextEquals`.
@@ -30,6 +32,10 @@ impl GrantSet {
         for (at, grant) in grants.iter().enumerate() {
             for operation in &grant.operations {
                 let operation = operation.to_ascii_lowercase();
+                let covering = set.covering.entry(operation.clone()).or_default();
+                if !covering.iter().any(|known: &usize| is_of_the_same(&grants[*known], grant)) {
+                    covering.push(at);
+                }
                 let constraints = &grant.constraints;
                 let place = match (&constraints.encryption_context_equals, &constraints.encryption_context_subset) {
                     (Some(equals), _) => set.equals.entry((operation, equals.clone())).or_default(),
@@ -83,8 +89,7 @@ impl GrantSet {
             }
             found.extend(self.equals.get(&(operation, given)).into_iter().flatten());
         } else {
-            let covers = |grant: &Grant| grant.operations.iter().any(|one| one.eq_ignore_ascii_case(&operation));
-            found.extend(self.grants.iter().position(covers));
+            found.extend(self.covering.get(&operation).into_iter().flatten());
         }
         if found.is_empty() {
             into.extend(self.grants.iter().take(SHOWN).cloned());
@@ -98,7 +103,13 @@ impl GrantSet {
 
 /// Whether two grants of one grantee decide every request for their common operations alike.
 fn decides_alike(one: &Grant, other: &Grant) -> bool {
-    one.grantee == other.grantee && one.issuing_account == other.issuing_account && one.constraints == other.constraints
+    is_of_the_same(one, other) && one.constraints == other.constraints
+}
+
+/// Whether two grants differ in their constraints at most: a principal that was made anew under the
+/// same name is another, and the issuer's account counts.
+fn is_of_the_same(one: &Grant, other: &Grant) -> bool {
+    one.grantee == other.grantee && one.issuing_account == other.issuing_account
 }
 
 #[cfg(test)]
@@ -159,6 +170,16 @@ mod tests {
         let set = GrantSet::new(all);
         assert_eq!(found(&set, "Decrypt", &[("a", "57")]), ["57"]);
         assert_eq!(found(&set, "Decrypt", &[("a", "x")]).len(), SHOWN);
+    }
+
+    #[test]
+    fn a_grant_of_the_principal_that_had_the_name_before_hides_no_later_one() {
+        let of_old = grant("old", &["DescribeKey", "Decrypt"], GrantConstraints::default());
+        let grantee = crate::authz::GrantPrincipal { unique_id: Some("AIDAOLD".to_owned()), ..of_old.grantee.clone() };
+        let of_new = grant("new", &["DescribeKey", "Decrypt"], GrantConstraints::default());
+        let set = GrantSet::new(vec![Grant { grantee, ..of_old }, of_new]);
+        assert_eq!(found(&set, "DescribeKey", &[]), ["old", "new"]);
+        assert_eq!(found(&set, "Decrypt", &[]), ["old", "new"]);
     }
 
     #[test]

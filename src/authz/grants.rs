@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::aws::{ActionName, Caller, ConditionKey, Principal, catalogue};
 
 use super::answer::{OwnSide, allow};
+use super::explain::Reason;
 use super::flow::{Question, Standing};
 use super::{AuthzRequest, DecidedBy, Decision, Grant, GrantPrincipal, Layer};
 
@@ -123,7 +124,12 @@ impl Question<'_> {
                 }
             }
         }
-        self.silent(limited.unwrap_or(Layer::Grant))
+        match limited {
+            Some(layer) => self.silent(layer),
+            // Whom no grant names is not told whether there is a key.
+            None if self.standing() == Standing::Foreign => self.silent_as(Layer::Grant, &Reason::Hidden),
+            None => self.silent(Layer::Grant),
+        }
     }
 
     /// The first of the caller's own layers that stands against a grant that matches. A grant of

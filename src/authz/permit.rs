@@ -4,7 +4,7 @@ use super::{
     Applicable, AttachedDocument, Authorizer, AuthzRequest, Check, Decision, Explanation, Organization, Outcome,
     PrincipalPolicies, Resource,
 };
-use crate::aws::ActionName;
+use crate::aws::{ActionName, Surroundings};
 use crate::cedar::CompiledDocument;
 
 /// What asks for a permit: an operation with all its pairs of action and resource.
@@ -60,7 +60,13 @@ impl<T> Permit<T> {
         resource: Resource,
         new_key_policy: &Arc<CompiledDocument>,
     ) -> bool {
-        let request = AuthzRequest { action, resource, operation: Vec::new(), ..self.request.clone() };
+        let mut request = AuthzRequest { action, resource, operation: Vec::new(), ..self.request.clone() };
+        // A replica's policy is changed in its own Region.
+        if let Some(region) = request.resource.arn().and_then(|arn| arn.region().parse().ok())
+            && region != request.surroundings.region
+        {
+            request.surroundings = Arc::new(Surroundings { region, ..(*request.surroundings).clone() });
+        }
         let policy = AttachedDocument::from(Arc::clone(new_key_policy));
         let applicable =
             Applicable { resource_policy: Some(&policy), cross_account: false, ..Applicable::new(&self.principal) };

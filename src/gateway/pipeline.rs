@@ -91,7 +91,7 @@ async fn line(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>, r
         Ok(operation) => call.perform(operation).await,
         Err((name, failure)) => {
             let mut report = Report { operation: name, ..Report::default() };
-            report.read_only = true;
+            report.read_only = !name.is_some_and(kms::is_mutation);
             call.finish(&report, Err(failure)).await
         }
     }

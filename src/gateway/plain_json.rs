@@ -17,14 +17,17 @@ pub(super) struct Key {
 }
 
 /// Members of AWS's answers that hold dates (epoch seconds there).
-const DATES: [&str; 8] = [
+const DATES: [&str; 11] = [
     "CreationDate",
     "DeletionDate",
+    "KeyCreationDate",
     "LastUpdatedDate",
     "NextRotationDate",
     "OnDemandRotationStartDate",
     "ParametersValidTo",
     "RotationDate",
+    "Timestamp",
+    "TrackingStartDate",
     "ValidTo",
 ];
 
@@ -78,10 +81,14 @@ pub(super) fn status(code: &str, otherwise: StatusCode) -> StatusCode {
 fn member((name, value): (&String, &Value)) -> (String, Value) {
     let value = match value.as_f64() {
         Some(seconds) if DATES.contains(&name.as_str()) => date(seconds).map_or_else(|| value.clone(), Value::from),
+        _ if PAIRS.contains(&name.as_str()) => value.clone(),
         _ => members(value),
     };
     (words(name), value)
 }
+
+/// Members whose own members are a caller's pairs, and keep their names.
+const PAIRS: [&str; 2] = ["EncryptionContextEquals", "EncryptionContextSubset"];
 
 fn members(value: &Value) -> Value {
     match value {
@@ -140,7 +147,8 @@ mod tests {
     #[test]
     fn the_envelope_holds_the_key_and_the_operations_members() {
         let output = json!({"KeyMetadata": {"CreationDate": 1_735_689_600.5, "KeyId": "k", "Enabled": true},
-                            "Rotations": [{"RotationDate": 1_735_689_600}]});
+                            "Rotations": [{"RotationDate": 1_735_689_600}],
+                            "Constraints": {"EncryptionContextSubset": {"TenantId": "a", "tenant_id": "b"}}});
         let key = Key { id: "k".to_owned(), created_at: Some("2025-01-01T00:00:00Z".parse().unwrap()) };
         let envelope: Value = serde_json::from_slice(&success(Some(&output), Some(&key))).unwrap();
         assert_eq!(
@@ -150,6 +158,7 @@ mod tests {
                 "created_at": "2025-01-01T00:00:00Z",
                 "key_metadata": {"creation_date": "2025-01-01T00:00:00.5Z", "key_id": "k", "enabled": true},
                 "rotations": [{"rotation_date": "2025-01-01T00:00:00Z"}],
+                "constraints": {"encryption_context_subset": {"TenantId": "a", "tenant_id": "b"}},
             }})
         );
     }

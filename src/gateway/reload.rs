@@ -20,6 +20,7 @@ impl Reloader {
         match self.prepare() {
             Ok((config, live)) => {
                 state.limits.send_replace(config.limits);
+                state.kms.serve_regions(config.regions.clone());
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();

@@ -185,6 +185,7 @@ async fn open(
         config.test_clock,
     )
     .await?;
+    kms.serve_regions(config.regions.clone());
     let (audit, recovery) = AuditLog::open(audit::Settings::new(config.audit.file.clone()), clock.as_ref())?;
     if recovery.torn_bytes > 0 {
         tracing::warn!(bytes = recovery.torn_bytes, "the audit log ended in an unfinished record, which was cut");

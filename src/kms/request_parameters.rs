@@ -112,10 +112,10 @@ impl Input {
                 .text("keyId", &request.key_id)
                 .text("messageType", request.message_type.name())
                 .text("signingAlgorithm", request.algorithm.name()),
-            Self::Agreement { key_id, algorithm, public_key } => members
-                .text("keyId", key_id)
-                .text("keyAgreementAlgorithm", algorithm.name())
-                .blob("publicKey", public_key),
+            // What is sent as the public key may be anything, a private one by mistake.
+            Self::Agreement { key_id, algorithm, .. } => {
+                members.text("keyId", key_id).text("keyAgreementAlgorithm", algorithm.name())
+            }
             Self::DataKeyPair { key_id, context, pair_spec } => members
                 .text("keyId", key_id)
                 .optional("encryptionContext", shown(context))

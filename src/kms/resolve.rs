@@ -69,10 +69,10 @@ pub(super) enum Target {
         region: Region,
         new: Found,
     },
-    /// A grant that is to be retired; none is there, or a permit comes of none.
+    /// A grant that is to be retired.
     Grant {
         key: Found,
-        grant: Option<GrantFound>,
+        grant: GrantFound,
     },
 }
 
@@ -271,6 +271,9 @@ impl Kms {
             }
             Input::RetireGrant(request) => self.resolve_retirement(&asking, action, request, &scene).await?,
             Input::ReEncrypt(request) => {
+                if request.source_key_id.as_ref().is_some_and(|id| names_sibling(id, &scene.region)) {
+                    return Err(texts::incorrect_key());
+                }
                 let source = match &request.source_key_id {
                     Some(id) => self.named(id, KeyIds::WithAliases, &scene).await?,
                     None => self.of_ciphertext(&request.ciphertext, &scene).await?,

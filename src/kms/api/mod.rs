@@ -36,6 +36,12 @@ pub fn operation_names() -> &'static [&'static str] {
     &NAMES
 }
 
+/// Whether an operation that is served changes what is stored.
+#[must_use]
+pub fn is_mutation(operation: &str) -> bool {
+    Kind::named(operation).is_some_and(|kind| kind.facts().mutation)
+}
+
 /// Tells whether a text is of a pattern.
 type Matcher = fn(&str) -> bool;
 

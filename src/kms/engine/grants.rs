@@ -47,19 +47,19 @@ impl Kms {
         };
         let same =
             record.name.as_ref().map(|_| identity(&record)).transpose()?.map(|hash| rows::named_grant(name, &hash));
-        if dry_run {
-            return Err(texts::dry_run());
-        }
         for _ in 0..ATTEMPTS {
             let snapshot = self.store().snapshot().await?;
             if let Some(same) = &same
                 && let Some(found) = snapshot.get(same).await?
             {
                 let id: String = decode(&found.value).map_err(KmsError::internal)?;
-                return Ok(created(key, &id));
+                return if dry_run { Err(texts::dry_run()) } else { Ok(created(key, &id)) };
             }
             let id = new_id()?;
             let mut change = self.count_grant(&*snapshot, key, &id).await?;
+            if dry_run {
+                return Err(texts::dry_run());
+            }
             let grantee = &record.grantee.principal;
             let row = rows::grantee(name, grantee);
             let count = count_of::<GranteeRecord>(snapshot.get(&row).await?)?;
@@ -203,7 +203,11 @@ impl Kms {
         }
         let prefix = rows::retirable(&scene.region, retiring);
         let range = match window.after_text()? {
-            Some(last) => rows::under_after(&prefix, last.as_bytes()),
+            // The whole row: a marker of another principal's list is none of this one's.
+            Some(last) => {
+                let last = last.as_bytes().strip_prefix(prefix.as_slice()).ok_or_else(texts::invalid_marker)?;
+                rows::under_after(&prefix, last)
+            }
             None => rows::under(&prefix),
         };
         let snapshot = self.store().snapshot().await?;
@@ -214,7 +218,7 @@ impl Kms {
                 .ok_or_else(|| KmsError::internal("a malformed row of a grant"))?;
             if let Some(value) = snapshot.get(&rows::grant(&name, id)).await? {
                 let record: GrantRecord = decode(&value.value).map_err(KmsError::internal)?;
-                found.push((rest.to_vec(), entry(name.arn()?.as_str(), id, &record)));
+                found.push((row.clone(), entry(name.arn()?.as_str(), id, &record)));
             }
         }
         Ok(Answer::of(window.answer("Grants", found, |(last, _)| last.clone(), |(_, entry)| entry.clone())))

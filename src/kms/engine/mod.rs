@@ -26,7 +26,7 @@ pub use root_key::{RootKeyIds, root_key_ids};
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ use super::resolve::{Found, Key, Resolved, Target};
 use super::working_key::WorkingKey;
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
-use crate::aws::{Clock, OffsetClock};
+use crate::aws::{Clock, OffsetClock, Region};
 use crate::cedar::Documents;
 use crate::kms::wire::{JsonText, ObjectText};
 use crate::seal::Keyring;
@@ -140,6 +140,8 @@ struct Inner {
     working_keys: moka::sync::Cache<material::MaterialKey, Arc<WorkingKey>>,
     heavy: heavy::Heavy,
     unsaved_uses: last_use::Unsaved,
+    /// The Regions that are served; none where all are.
+    regions: ArcSwapOption<Vec<Region>>,
 }
 
 impl Kms {
@@ -197,8 +199,19 @@ impl Kms {
             working_keys: moka::sync::Cache::new(settings.material_cache_entries),
             heavy: heavy::Heavy::new(),
             unsaved_uses: last_use::Unsaved::default(),
+            regions: ArcSwapOption::empty(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Says which Regions are served, so that no key is replicated where nobody reaches it; none for
+    /// every one. At first all are.
+    pub fn serve_regions(&self, regions: Option<Vec<Region>>) {
+        self.inner.regions.store(regions.map(Arc::new));
+    }
+
+    pub(super) fn serves(&self, region: &Region) -> bool {
+        self.inner.regions.load().as_ref().is_none_or(|regions| regions.contains(region))
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -267,9 +280,7 @@ impl Kms {
             (Target::Nothing, Input::ListRetirableGrants { retiring, page }) => {
                 self.list_retirable_grants(&resolved.scene, retiring, page).await
             }
-            (Target::Grant { key, grant: Some(grant) }, _) => {
-                self.delete_grant(key.key()?, grant, resolved.operation.dry_run).await
-            }
+            (Target::Grant { key, grant }, _) => self.delete_grant(key.key()?, grant, resolved.operation.dry_run).await,
             (Target::Alias { name, row, present, new }, Input::Alias { .. }) => match (kind, new) {
                 (Kind::CreateAlias, Some(new)) => self.create_alias(name, row.is_some(), new.key()?, now).await,
                 (Kind::UpdateAlias, Some(new)) => {

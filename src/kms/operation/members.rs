@@ -105,6 +105,11 @@ impl Members<'_> {
         }
     }
 
+    /// The name of a member that is not among these.
+    pub(super) fn other_than(&self, names: &[&str]) -> Option<String> {
+        self.0.0.iter().map(|(name, _)| name).find(|name| !names.contains(&name.as_ref())).map(ToString::to_string)
+    }
+
     pub(super) fn has(&mut self, name: &str) -> bool {
         self.0.get_mut(name).is_some()
     }

@@ -204,10 +204,16 @@ fn create_grant(members: &mut Members<'_>) -> Result<CreateGrant, KmsError> {
         return Err(texts::validation("A grant needs at least one operation."));
     }
     let (equals, subset) = match members.object("Constraints") {
-        Some(mut constraints) => (
-            constraint(&mut constraints, "EncryptionContextEquals")?,
-            constraint(&mut constraints, "EncryptionContextSubset")?,
-        ),
+        Some(mut constraints) => {
+            // One that is not known would be one that is not enforced.
+            if let Some(name) = constraints.other_than(&["EncryptionContextEquals", "EncryptionContextSubset"]) {
+                return Err(texts::unsupported(format!("The grant constraint {name} is not supported.")));
+            }
+            (
+                constraint(&mut constraints, "EncryptionContextEquals")?,
+                constraint(&mut constraints, "EncryptionContextSubset")?,
+            )
+        }
         None => (None, None),
     };
     Ok(CreateGrant {

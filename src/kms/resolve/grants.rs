@@ -166,23 +166,20 @@ impl Kms {
             }
         };
         let found = self.find(&name, scene.now).await?;
-        let grant = self.grant(&name, &id).await?;
-        if grant.is_none() && name.account == scene.account {
-            found.key()?;
-            return Err(texts::no_such_grant(&id));
-        }
+        let Some(grant) = self.grant(&name, &id).await? else {
+            // The caller's own policies decide whether it may know that there is none.
+            let arn = name.arn()?;
+            let check = asking.on(action, Resource::MissingKey { arn: arn.clone() }, Vec::new());
+            let error = found.key().map_or_else(|missing| missing, |_| texts::no_such_grant(&id));
+            return Ok((Target::Key(Found::Missing { arn, error }), vec![check]));
+        };
         let constraints = |pairs: Option<&BTreeMap<String, String>>| {
             pairs.map(|pairs| EncryptionContext(pairs.clone().into_iter().collect()))
         };
-        let conditions = grant.as_ref().map_or_else(Vec::new, |grant| {
-            let (equals, subset) =
-                (constraints(grant.record.equals.as_ref()), constraints(grant.record.subset.as_ref()));
-            conditions::of_constraints(equals.as_ref(), subset.as_ref())
-        });
+        let (equals, subset) = (constraints(grant.record.equals.as_ref()), constraints(grant.record.subset.as_ref()));
+        let conditions = conditions::of_constraints(equals.as_ref(), subset.as_ref());
         let mut check = asking.on_found(action, &found, conditions);
-        if let Some(grant) = &grant {
-            check.grants.push(grant.record.grant(&grant.id).map_err(KmsError::internal)?);
-        }
+        check.grants.push(grant.record.grant(&grant.id).map_err(KmsError::internal)?);
         Ok((Target::Grant { key: found, grant }, vec![check]))
     }
 

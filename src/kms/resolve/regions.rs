@@ -21,7 +21,7 @@ impl Kms {
         request: &ReplicateKey,
         scene: &Scene,
     ) -> Result<(Target, Vec<Check>), KmsError> {
-        let region = beside(&request.region, &scene.region)?;
+        let region = self.region_beside(&request.region, &scene.region)?;
         let primary = self.named(&request.key_id, KeyIds::KeysOnly, scene).await?;
         let replicate = &ActionName::of("kms:ReplicateKey");
         let conditions = vec![("kms:replicaregion".into(), conditions::owned(&request.region))];
@@ -51,7 +51,7 @@ impl Kms {
         region: &str,
         scene: &Scene,
     ) -> Result<(Target, Vec<Check>), KmsError> {
-        let region = beside(region, &scene.region)?;
+        let region = self.region_beside(region, &scene.region)?;
         let action = &ActionName::of("kms:UpdatePrimaryRegion");
         let conditions = || conditions::of(Kind::UpdatePrimaryRegion, input);
         let primary = self.named(key_id, KeyIds::KeysOnly, scene).await?;
@@ -67,12 +67,12 @@ impl Kms {
         };
         Ok((Target::NewPrimary { primary, region, new }, checks))
     }
-}
 
-/// A Region of the same partition as another.
-fn beside(text: &str, here: &Region) -> Result<Region, KmsError> {
-    let region: Option<Region> = text.parse().ok();
-    region
-        .filter(|region| region.partition() == here.partition())
-        .ok_or_else(|| texts::validation(format!("{text} is not a Region of the partition {}.", here.partition())))
+    /// A Region that is served, of the same partition as another.
+    fn region_beside(&self, text: &str, here: &Region) -> Result<Region, KmsError> {
+        let region: Option<Region> = text.parse().ok();
+        region.filter(|region| region.partition() == here.partition() && self.serves(region)).ok_or_else(|| {
+            texts::validation(format!("{text} is not a Region that is served in the partition {}.", here.partition()))
+        })
+    }
 }

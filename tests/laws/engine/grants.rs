@@ -234,7 +234,20 @@ async fn who_may_retire_a_grant() {
             assert_eq!(code(call_as(&house, who, "RetireGrant", by_id).await), expected);
         }
     }
+    // Another account learns neither of grants nor of keys; one's own, what its policies allow.
+    let missing = format!("{}{}", &arn[..arn.len() - 12], "000000000000");
+    let mut texts = HashSet::new();
     let (id, _) = grant(&house, make(json!(["Encrypt"]), None)).await;
+    for (key, id) in [(&arn, &id), (&arn, &"f".repeat(64)), (&missing, &"f".repeat(64))] {
+        let body = json!({"KeyId": key, "GrantId": id});
+        texts.insert(call_as(&house, EVE, "RetireGrant", body.clone()).await.unwrap_err());
+        assert_eq!(code(call_as(&house, ALICE, "RetireGrant", body).await), "AccessDeniedException");
+    }
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert_eq!(
+        house.fails("RetireGrant", json!({"KeyId": arn, "GrantId": "f".repeat(64)})).await.0,
+        "NotFoundException"
+    );
     assert_eq!(
         house.fails("RetireGrant", json!({"KeyId": key, "GrantId": id})).await,
         ("NotFoundException".to_owned(), format!("Invalid arn {key}"))
@@ -321,6 +334,10 @@ async fn grants_are_listed_by_key_grantee_id_and_retiring_principal() {
     assert_eq!(all(&house, "ListRetirableGrants", json!({"RetiringPrincipal": ALICE})).await.len(), 0);
     let foreign = house.fails("ListRetirableGrants", json!({"RetiringPrincipal": EVE})).await;
     assert_eq!(foreign.0, "InvalidArnException");
+    let marker =
+        house.ok("ListRetirableGrants", json!({"RetiringPrincipal": BOB, "Limit": 1})).await["NextMarker"].clone();
+    let misused = house.fails("ListRetirableGrants", json!({"RetiringPrincipal": ALICE, "Marker": marker})).await;
+    assert_eq!(misused.0, "InvalidMarkerException");
     let marker = house.ok("ListGrants", json!({"KeyId": key, "Limit": 1})).await["NextMarker"].clone();
     let misused = house.fails("ListRetirableGrants", json!({"RetiringPrincipal": BOB, "Marker": marker})).await;
     assert_eq!(misused.0, "InvalidMarkerException");
@@ -354,6 +371,8 @@ async fn what_is_no_grant_is_refused() {
         ("Operations", json!(["Sign"]), "ValidationException", "Sign"),
         ("Constraints", json!({"EncryptionContextEquals": {}}), "ValidationException", "1 to 8"),
         ("Constraints", many, "ValidationException", "has 9"),
+        ("Constraints", json!({"SourceArn": "arn:aws:s3:::b"}), "UnsupportedOperationException", "SourceArn"),
+        ("Constraints", json!({"EncryptionContextEqual": {"a": "b"}}), "UnsupportedOperationException", "Equal"),
         ("Constraints", long, "ValidationException", "384"),
         ("Name", json!("no spaces"), "ValidationException", "name"),
         ("GrantTokens", json!(["AAAA"]), "InvalidGrantTokenException", "token"),

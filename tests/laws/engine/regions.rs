@@ -155,6 +155,25 @@ async fn what_can_not_be_replicated_is_refused() {
     let locked = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let body = json!({"KeyId": id, "ReplicaRegion": ELSEWHERE, "Policy": locked});
     assert_eq!(house.fails("ReplicateKey", body).await.0, "MalformedPolicyDocumentException");
+    // The policy must let its maker change it again in its own Region, not in the primary's.
+    for (region, expected) in [(HERE, Err("MalformedPolicyDocumentException")), (ELSEWHERE, Ok(()))] {
+        let house = House::new().await;
+        let id = replicated(&house, &[]).await;
+        let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")},
+            "Condition": {"StringEquals": {"aws:RequestedRegion": region}}}]});
+        let body = json!({"KeyId": id, "ReplicaRegion": ELSEWHERE, "Policy": policy.to_string()});
+        let outcome = house.call("ReplicateKey", body).await;
+        assert_eq!(outcome.as_ref().map(|_| ()).map_err(|(code, _)| code.as_str()), expected, "{region}");
+    }
+    // Nobody would reach a key in a Region that is not served.
+    house.kms.serve_regions(Some(vec![HERE.parse().unwrap(), THERE.parse().unwrap()]));
+    let body = json!({"KeyId": id, "ReplicaRegion": ELSEWHERE});
+    assert_eq!(house.fails("ReplicateKey", body).await.0, "ValidationException");
+    let body = json!({"KeyId": id, "PrimaryRegion": ELSEWHERE});
+    assert_eq!(house.fails("UpdatePrimaryRegion", body).await.0, "ValidationException");
+    house.kms.serve_regions(None);
+
     house.ok("DisableKey", json!({"KeyId": id})).await;
     let body = json!({"KeyId": id, "ReplicaRegion": ELSEWHERE});
     assert_eq!(house.fails("ReplicateKey", body).await.0, "DisabledException");
