@@ -50,6 +50,13 @@ def test_ninety_one_days_bring_one_rotation(year_server):
     opened = kms.decrypt(CiphertextBlob=old)
     assert opened["Plaintext"] == b"old" and opened["KeyMaterialId"] == key["CurrentKeyMaterialId"]
 
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    new = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"new")["CiphertextBlob"]
+    opened = kms.decrypt(CiphertextBlob=new)
+    assert opened["Plaintext"] == b"new" and opened["KeyMaterialId"] not in (key["CurrentKeyMaterialId"], data_key["KeyMaterialId"])
+    assert kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"])["Plaintext"] == data_key["Plaintext"]
+    assert kms.decrypt(CiphertextBlob=old)["Plaintext"] == b"old"
+
 
 def test_ten_years_bring_every_rotation_once(year_server):
     kms = year_server.kms()
@@ -86,8 +93,8 @@ def test_the_errors_that_clients_expect(server):
         (lambda: kms.describe_key(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "NotFoundException"),
         (lambda: kms.enable_key_rotation(KeyId="alias/none"), "InvalidArnException"),
         (lambda: kms.create_key(KeySpec="SM2", KeyUsage="SIGN_VERIFY"), "UnsupportedOperationException"),
-        (lambda: kms.create_key(MultiRegion=True), "UnsupportedOperationException"),
-        (lambda: kms.list_grants(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "UnsupportedOperationException"),
+        (lambda: kms.describe_custom_key_stores(), "UnsupportedOperationException"),
+        (lambda: kms.list_grants(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "NotFoundException"),
         (lambda: kms.create_alias(AliasName="first", TargetKeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "ValidationException"),
     ]:
         with pytest.raises(botocore.exceptions.ClientError) as error:
