@@ -98,6 +98,15 @@ const PATTERNS: &[(&str, Matcher)] = &[
     ("^[\\w+=,.@:/-]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
     }),
+    ("^([a-z]+-){2,3}\\d+$", |text| {
+        let parts: Vec<&str> = text.split('-').collect();
+        let is_all = |part: &str, of: fn(&u8) -> bool| !part.is_empty() && part.as_bytes().iter().all(of);
+        parts.split_last().is_some_and(|(number, words)| {
+            matches!(words.len(), 2 | 3)
+                && is_all(number, u8::is_ascii_digit)
+                && words.iter().all(|word| is_all(word, u8::is_ascii_lowercase))
+        })
+    }),
     ("^[a-zA-Z0-9-_.]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     }),
@@ -193,6 +202,23 @@ mod tests {
         assert_eq!(OPERATIONS.len(), 54);
         assert!(input("EnableKeyRotation").is_some());
         assert!(input("enablekeyrotation").is_none(), "operation names are case-sensitive");
+    }
+
+    #[test]
+    fn a_region_is_two_or_three_words_and_a_number() {
+        let (_, is_region) = PATTERNS.iter().find(|(text, _)| text.contains("{2,3}")).unwrap();
+        for (text, expected) in [
+            ("eu-west-1", true),
+            ("us-gov-west-1", true),
+            ("us-iso-x-west-12", false),
+            ("eu-1", false),
+            ("eu-west-", false),
+            ("EU-west-1", false),
+            ("eu--1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_region(text), expected, "{text}");
+        }
     }
 
     #[test]
