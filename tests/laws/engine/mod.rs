@@ -3,14 +3,18 @@
 
 mod aliases;
 mod asymmetric;
+pub(crate) mod condition_keys;
 mod conditions;
 mod counting;
 mod cryptography;
+pub(crate) mod errors;
+mod failing;
 mod grants;
 pub(crate) mod house;
 mod keys;
 mod kinds;
 mod regions;
+mod requests;
 mod root_key;
 mod rotation;
 mod states;
