@@ -28,7 +28,7 @@ mod wire;
 mod working_key;
 
 pub use answer::Answer;
-pub use api::{Kind, is_mutation, operation_names};
+pub use api::{Kind, is_mutation, is_served, operation_errors, operation_names};
 pub use backup::{Backup, BackupError, BackupHeader, BackupReader, restore};
 pub use engine::{Kms, OpenError, RootKeyIds, Settings, root_key_ids};
 pub use error::KmsError;

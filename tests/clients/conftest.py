@@ -46,6 +46,16 @@ class Server:
         values = dict(map(str.strip, line.split("=", 1)) for line in lines if "=" in line)
         return values["aws_access_key_id"], values["aws_secret_access_key"]
 
+    def environment(self, key=None, secret=None):
+        """What a program finds the server by, and the credentials of who runs it (the root user's, if none are given)."""
+        if key is None:
+            key, secret = self.root_key()
+        return {
+            "PATH": os.environ["PATH"], "HOME": str(self.directory), "AWS_ENDPOINT_URL_KMS": self.gateway,
+            "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret,
+        }
+
     def kms(self, key=None, secret=None, token=None, region=REGION):
         if key is None:
             key, secret = self.root_key()
@@ -112,9 +122,12 @@ def year_server(serve):
     return serve("--test-clock")
 
 
-@pytest.fixture
-def team(serve, tmp_path):
-    """An account with two users: alice has no policies, bob may do everything by IAM."""
+ALICE = ("AKIAALICEALICEALICE0", "alice-secret-alice-secret-alice-secret-0")
+BOB = ("AKIABOBBOBBOBBOBBOB0", "bob-secret-bob-secret-bob-secret-bob-000")
+
+
+def team_config(tmp_path):
+    """The configuration of an account with two users: alice has no policies, bob may do everything by IAM."""
     details = {
         "UserDetailList": [
             {"Path": "/", "UserName": "alice", "UserId": "AIDAALICEALICEALICE00", "Arn": f"arn:aws:iam::{ACCOUNT}:user/alice"},
@@ -127,13 +140,13 @@ def team(serve, tmp_path):
     (tmp_path / "details.json").write_text(json.dumps(details))
     (tmp_path / "credentials.toml").write_text(textwrap.dedent(f"""
         [[access_key]]
-        id = "AKIAALICEALICEALICE0"
-        secret = "alice-secret-alice-secret-alice-secret-0"
+        id = "{ALICE[0]}"
+        secret = "{ALICE[1]}"
         principal = "arn:aws:iam::{ACCOUNT}:user/alice"
 
         [[access_key]]
-        id = "AKIABOBBOBBOBBOBBOB0"
-        secret = "bob-secret-bob-secret-bob-secret-bob-000"
+        id = "{BOB[0]}"
+        secret = "{BOB[1]}"
         principal = "arn:aws:iam::{ACCOUNT}:user/bob"
     """))
     config = tmp_path / "keystile.toml"
@@ -143,7 +156,17 @@ def team(serve, tmp_path):
         authorization_details = ["details.json"]
         credentials = ["credentials.toml"]
     """))
-    server = serve(config=config)
-    alice = server.kms("AKIAALICEALICEALICE0", "alice-secret-alice-secret-alice-secret-0")
-    bob = server.kms("AKIABOBBOBBOBBOBBOB0", "bob-secret-bob-secret-bob-secret-bob-000")
-    return server, server.kms(), alice, bob
+    return config
+
+
+@pytest.fixture
+def team(serve, tmp_path):
+    """The server of that account, with clients of the root user, of alice and of bob."""
+    server = serve(config=team_config(tmp_path))
+    return server, server.kms(), server.kms(*ALICE), server.kms(*BOB)
+
+
+@pytest.fixture
+def year_team(serve, tmp_path):
+    """The server of that account, whose clock the test moves."""
+    return serve("--test-clock", config=team_config(tmp_path))

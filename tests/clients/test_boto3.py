@@ -50,6 +50,13 @@ def test_ninety_one_days_bring_one_rotation(year_server):
     opened = kms.decrypt(CiphertextBlob=old)
     assert opened["Plaintext"] == b"old" and opened["KeyMaterialId"] == key["CurrentKeyMaterialId"]
 
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    new = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"new")["CiphertextBlob"]
+    opened = kms.decrypt(CiphertextBlob=new)
+    assert opened["Plaintext"] == b"new" and opened["KeyMaterialId"] not in (key["CurrentKeyMaterialId"], data_key["KeyMaterialId"])
+    assert kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"])["Plaintext"] == data_key["Plaintext"]
+    assert kms.decrypt(CiphertextBlob=old)["Plaintext"] == b"old"
+
 
 def test_ten_years_bring_every_rotation_once(year_server):
     kms = year_server.kms()

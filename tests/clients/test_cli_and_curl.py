@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from conftest import ALICE
+
 AWS = str(pathlib.Path(sys.executable).parent / "aws")
 
 
@@ -25,19 +27,39 @@ def aws(server, *arguments, credentials=None, expect=0):
     return json.loads(result.stdout) if result.stdout.strip() else result.stderr
 
 
-def test_the_aws_cli_rotates_a_key_and_decrypts_with_the_old_material(year_server, tmp_path):
+def test_the_aws_cli_rotates_a_key_and_decrypts_what_each_material_sealed(year_server, tmp_path):
     server = year_server
     key = aws(server, "create-key", "--description", "cli")["KeyMetadata"]["KeyId"]
-    (tmp_path / "plain").write_bytes(b"before the rotation")
-    blob = aws(server, "encrypt", "--key-id", key, "--plaintext", f"fileb://{tmp_path}/plain")["CiphertextBlob"]
+    texts = [b"before the rotations", b"after the first", b"after both"]
+
+    def seal(number):
+        (tmp_path / "plain").write_bytes(texts[number])
+        sealed = aws(server, "encrypt", "--key-id", key, "--plaintext", f"fileb://{tmp_path}/plain", "--encryption-context", "tenant=blue")
+        (tmp_path / f"sealed-{number}").write_bytes(base64.b64decode(sealed["CiphertextBlob"]))
+
+    seal(0)
+    assert aws(server, "rotate-key-on-demand", "--key-id", key)["KeyId"].endswith(key)
+    seal(1)
     aws(server, "enable-key-rotation", "--key-id", key)
     server.advance(366 * 86400)
+    seal(2)
     rotations = aws(server, "list-key-rotations", "--key-id", key)["Rotations"]
-    assert [r["RotationType"] for r in rotations] == ["AUTOMATIC"]
-    (tmp_path / "blob").write_bytes(base64.b64decode(blob))
-    opened = aws(server, "decrypt", "--ciphertext-blob", f"fileb://{tmp_path}/blob")
-    assert base64.b64decode(opened["Plaintext"]) == b"before the rotation"
-    assert aws(server, "rotate-key-on-demand", "--key-id", key)["KeyId"].endswith(key)
+    assert sorted(rotation["RotationType"] for rotation in rotations) == ["AUTOMATIC", "ON_DEMAND"]
+    materials = set()
+    for number, text in enumerate(texts):
+        opened = aws(server, "decrypt", "--ciphertext-blob", f"fileb://{tmp_path}/sealed-{number}", "--encryption-context", "tenant=blue")
+        assert base64.b64decode(opened["Plaintext"]) == text
+        materials.add(opened["KeyMaterialId"])
+    assert len(materials) == 3
+
+
+def test_the_aws_cli_is_told_who_may_not(year_team, tmp_path):
+    key = aws(year_team, "create-key")["KeyMetadata"]["KeyId"]
+    (tmp_path / "plain").write_bytes(b"x")
+    (tmp_path / "alice").write_text("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n".format(*ALICE))
+    said = aws(year_team, "encrypt", "--key-id", key, "--plaintext", f"fileb://{tmp_path}/plain",
+        credentials=tmp_path / "alice", expect=255)
+    assert "(AccessDeniedException)" in said and "is not authorized to perform: kms:Encrypt" in said
 
 
 def test_the_aws_cli_sees_errors_as_aws_prints_them(server):

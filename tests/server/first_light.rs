@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use aws_sdk_kms::primitives::Blob;
 
@@ -14,7 +16,14 @@ async fn an_unmodified_sdk_creates_a_key_and_rotates_it() {
     assert!(status.key_rotation_enabled);
     assert_eq!(status.rotation_period_in_days, Some(90));
 
-    let sealed = kms.encrypt().key_id(id).plaintext(Blob::new("secret")).send().await.unwrap().ciphertext_blob.unwrap();
+    let seal = async |text: &str| {
+        kms.encrypt().key_id(id).plaintext(Blob::new(text)).send().await.unwrap().ciphertext_blob.unwrap()
+    };
+    let open = async |sealed: &Blob| {
+        let opened = kms.decrypt().ciphertext_blob(sealed.clone()).send().await.unwrap();
+        (opened.plaintext.unwrap().into_inner(), opened.key_material_id.unwrap())
+    };
+    let oldest = seal("before the rotations").await;
     let due = status.next_rotation_date.unwrap().secs();
     let (code, body) = server.admin("POST", "/clock", &format!("{{\"advance_seconds\": {}}}", 91 * 86_400));
     assert_eq!(code, 200, "{body}");
@@ -24,8 +33,15 @@ async fn an_unmodified_sdk_creates_a_key_and_rotates_it() {
     let rotations = kms.list_key_rotations().key_id(id).send().await.unwrap().rotations.unwrap();
     assert_eq!(rotations.len(), 1);
     assert_eq!(rotations[0].rotation_date.unwrap().secs(), due);
-    let opened = kms.decrypt().ciphertext_blob(sealed).send().await.unwrap();
-    assert_eq!(opened.plaintext.unwrap().as_ref(), b"secret");
+    let old = seal("after the first").await;
+    kms.rotate_key_on_demand().key_id(id).send().await.unwrap();
+    let new = seal("after both").await;
+    let mut materials = HashSet::new();
+    for (sealed, text) in [(&oldest, "before the rotations"), (&old, "after the first"), (&new, "after both")] {
+        let (plaintext, material) = open(sealed).await;
+        assert_eq!(plaintext, text.as_bytes());
+        assert!(materials.insert(material), "each under a material of its own");
+    }
 }
 
 #[tokio::test]

@@ -15,12 +15,31 @@ pub(super) use facts::{KeyIds, States};
 /// Structure of AWS KMS, API version 2014-11-01.
 const MODEL: &str = include_str!("kms-2014-11-01.json");
 
-/// The input shapes of the model's operations, by name.
-static OPERATIONS: LazyLock<HashMap<String, Shape>> = LazyLock::new(|| load(MODEL).unwrap_or_default());
+/// The model's operations, by name.
+static OPERATIONS: LazyLock<HashMap<String, Modelled>> = LazyLock::new(|| load(MODEL).unwrap_or_default());
+
+/// What the model says of an operation.
+struct Modelled {
+    input: Shape,
+    errors: Vec<String>,
+}
 
 /// The input shape of an operation, resolved; an operation without input takes an empty structure.
 pub(super) fn input(operation: &str) -> Option<&'static Shape> {
-    OPERATIONS.get(operation)
+    OPERATIONS.get(operation).map(|modelled| &modelled.input)
+}
+
+/// The errors that the model lists for an operation, in its order; none for a name that KMS does
+/// not have. Errors common to all operations, such as `AccessDeniedException`, are not among them.
+#[must_use]
+pub fn operation_errors(operation: &str) -> &'static [String] {
+    OPERATIONS.get(operation).map_or(&[], |modelled| &modelled.errors)
+}
+
+/// Whether the engine serves the operation of that name.
+#[must_use]
+pub fn is_served(operation: &str) -> bool {
+    Kind::named(operation).is_some()
 }
 
 /// The operations' names, sorted.
@@ -127,6 +146,8 @@ struct RawModel {
 #[derive(Deserialize)]
 struct RawOperation {
     input: Option<String>,
+    #[serde(default)]
+    errors: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -147,13 +168,13 @@ struct RawShape {
     required: Vec<String>,
 }
 
-fn load(text: &str) -> Option<HashMap<String, Shape>> {
+fn load(text: &str) -> Option<HashMap<String, Modelled>> {
     let model: RawModel = serde_json::from_str(text).ok()?;
     model
         .operations
         .iter()
         .map(|(name, operation)| {
-            let shape = match &operation.input {
+            let input = match &operation.input {
                 Some(input) => resolve(&model.shapes, input, 0)?,
                 None => Shape {
                     kind: ShapeKind::Structure(Vec::new()),
@@ -163,7 +184,7 @@ fn load(text: &str) -> Option<HashMap<String, Shape>> {
                     values: Vec::new(),
                 },
             };
-            Some((name.clone(), shape))
+            Some((name.clone(), Modelled { input, errors: operation.errors.clone() }))
         })
         .collect()
 }
@@ -208,6 +229,8 @@ mod tests {
         assert_eq!(OPERATIONS.len(), 54);
         assert!(input("EnableKeyRotation").is_some());
         assert!(input("enablekeyrotation").is_none(), "operation names are case-sensitive");
+        assert!(operation_errors("Encrypt").iter().any(|code| code == "DisabledException"));
+        assert!(operation_errors("Nonsense").is_empty());
     }
 
     #[test]

@@ -3,15 +3,19 @@
 
 mod aliases;
 mod asymmetric;
+pub(crate) mod condition_keys;
 mod conditions;
 mod counting;
 mod cryptography;
+pub(crate) mod errors;
+mod failing;
 mod grants;
 pub(crate) mod house;
 mod keys;
 mod kinds;
 mod last_use;
 mod regions;
+mod requests;
 mod root_key;
 mod rotation;
 mod states;
