@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod events;
 mod grant_token;
+mod imports;
 mod key_id;
 mod name;
 mod operation;
@@ -25,6 +26,7 @@ mod rows;
 mod spec;
 mod wire;
 mod working_key;
+mod wrapped_material;
 
 pub use answer::Answer;
 pub use api::{Kind, operation_names};

@@ -8,6 +8,7 @@ mod counting;
 mod cryptography;
 mod grants;
 pub(crate) mod house;
+mod imports;
 mod keys;
 mod kinds;
 mod regions;
