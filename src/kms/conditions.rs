@@ -126,6 +126,17 @@ pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
         Input::Agreement { key_id, algorithm, .. } => {
             with_alias(key_id, vec![("kms:keyagreementalgorithm".into(), text(algorithm.name()))])
         }
+        Input::GetParametersForImport { algorithm, wrapping_spec, .. } => vec![
+            ("kms:wrappingalgorithm".into(), text(algorithm.name())),
+            ("kms:wrappingkeyspec".into(), text(wrapping_spec.name())),
+        ],
+        // Omitted in the request, the model authorises as the default.
+        Input::ImportKeyMaterial(request) => {
+            let mut conditions: Conditions =
+                vec![("kms:expirationmodel".into(), text(request.expiration_model().name()))];
+            conditions.extend(request.valid_to.map(|date| ("kms:validto".into(), ContextValue::Time(date))));
+            conditions
+        }
         _ => Vec::new(),
     }
 }

@@ -172,6 +172,23 @@ pub(super) mod texts {
         KmsError::new("KMSInvalidStateException", format!("{arn} is pending deletion."))
     }
 
+    pub(crate) fn pending_import(arn: &str) -> KmsError {
+        KmsError::new("KMSInvalidStateException", format!("{arn} is pending import."))
+    }
+
+    pub(crate) fn wrong_origin(arn: &str, origin: &str) -> KmsError {
+        unsupported(format!("{arn} origin is {origin} which is not valid for this operation."))
+    }
+
+    /// The parameter as AWS spells it in such texts: `includeKeyMaterial`.
+    pub(crate) fn only_symmetric(parameter: &str) -> KmsError {
+        validation(format!("Input parameter {parameter} can only be used with symmetric keys."))
+    }
+
+    pub(crate) fn incorrect_key_material(text: impl Into<String>) -> KmsError {
+        KmsError::new("IncorrectKeyMaterialException", text)
+    }
+
     pub(crate) fn pending_replica_deletion(arn: &str) -> KmsError {
         KmsError::new("KMSInvalidStateException", format!("{arn} is pending replica deletion."))
     }

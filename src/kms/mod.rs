@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod events;
 mod grant_token;
+mod imports;
 mod key_id;
 mod key_use;
 mod name;
@@ -26,6 +27,7 @@ mod rows;
 mod spec;
 mod wire;
 mod working_key;
+mod wrapped_material;
 
 pub use answer::Answer;
 pub use api::{Kind, is_mutation, is_served, operation_errors, operation_names};

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::KmsError;
+use super::imports::Import;
 use super::key_id::KeyId;
 use super::key_use::KeyUse;
 use super::name::KeyName;
@@ -50,9 +51,9 @@ pub(super) struct KeyRecord {
     pub(super) aliases: Vec<String>,
     /// The automatic schedule; kept while the key is disabled or pending deletion.
     pub(super) schedule: Option<Schedule>,
-    /// Id of the current material, 64 hexadecimal digits.
+    /// Id of the current material, 64 hexadecimal digits: zeros before the first is imported.
     pub(super) material: String,
-    /// Id of the material that the key was created with.
+    /// Id of the material that the key was created with; empty before the first is imported.
     pub(super) first_material: String,
     /// Rotations so far, of both types: the number of the next.
     pub(super) rotations: u32,
@@ -71,6 +72,9 @@ pub(super) struct KeyRecord {
     pub(super) usage: KeyUsage,
     #[serde(default)]
     pub(super) origin: Origin,
+    /// What was ever imported into it, in the order of the first time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) imports: Vec<Import>,
 }
 
 /// Where a multi-Region key is.
@@ -100,6 +104,8 @@ pub(super) enum State {
     PendingReplicaDeletion {
         window_days: i64,
     },
+    /// Imported material is missing.
+    PendingImport,
 }
 
 impl State {
@@ -114,6 +120,7 @@ impl State {
             Self::Disabled => "Disabled",
             Self::PendingDeletion { .. } => "PendingDeletion",
             Self::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
+            Self::PendingImport => "PendingImport",
         }
     }
 }
@@ -364,16 +371,17 @@ impl KeyView {
     pub(super) fn weigh(&self) -> usize {
         let texts: usize = self.record.tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum::<usize>()
             + self.record.aliases.iter().map(|name| name.len() + 32).sum::<usize>();
+        let imports: usize = self.record.imports.iter().map(Import::weigh).sum();
         let policy = match self.record.policy {
             PolicyRef::Default => 0,
             PolicyRef::Text { bytes, .. } => 1024 + 10 * bytes,
         };
-        size_of::<Self>() + 768 + self.record.description.len() + 2 * texts + policy
+        size_of::<Self>() + 768 + self.record.description.len() + 2 * texts + imports + policy
     }
 }
 
 /// A material's id, 64 hexadecimal digits, as bytes.
-fn material_bytes(id: &str) -> Option<[u8; 32]> {
+pub(super) fn material_bytes(id: &str) -> Option<[u8; 32]> {
     HEXLOWER.decode(id.as_bytes()).ok()?.try_into().ok()
 }
 

@@ -2,6 +2,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use super::operation::{CreateGrant, EncryptionContext, Input, Operation, RetireGrant};
+use super::spec::ImportType;
 use super::wire::{JsonText, ObjectText};
 
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
@@ -120,6 +121,20 @@ impl Input {
                 .text("keyId", key_id)
                 .optional("encryptionContext", shown(context))
                 .text("keyPairSpec", pair_spec.name()),
+            Self::GetParametersForImport { key_id, algorithm, wrapping_spec } => members
+                .text("keyId", key_id)
+                .text("wrappingAlgorithm", algorithm.name())
+                .text("wrappingKeySpec", wrapping_spec.name()),
+            Self::ImportKeyMaterial(request) => members
+                .text("keyId", &request.key_id)
+                .optional("validTo", request.valid_to.map(jiff::Timestamp::as_second))
+                .text("expirationModel", request.expiration_model().name())
+                .optional("importType", request.import_type.map(ImportType::name))
+                .optional("keyMaterialDescription", request.description.as_ref())
+                .optional("keyMaterialId", request.material_id.as_ref()),
+            Self::DeleteImportedKeyMaterial { key_id, material_id } => {
+                members.text("keyId", key_id).optional("keyMaterialId", material_id.as_ref())
+            }
         }
     }
 }

@@ -189,12 +189,18 @@ fn principal_hash(principal: &str) -> String {
 pub(super) enum Due {
     Rotation,
     Deletion,
+    /// Of imported key material.
+    Expiry,
 }
 
 pub(super) fn due(when: i64, what: Due, name: &KeyName) -> Vec<u8> {
     let mut row = DUE.to_vec();
     row.extend_from_slice(&milliseconds(when));
-    row.extend_from_slice(if what == Due::Rotation { b"/rotation/" } else { b"/deletion/" });
+    row.extend_from_slice(match what {
+        Due::Rotation => b"/rotation/",
+        Due::Deletion => b"/deletion/",
+        Due::Expiry => b"/expiry/",
+    });
     row.extend_from_slice(format!("{}/{}/{}", name.account, name.region, name.id).as_bytes());
     row
 }

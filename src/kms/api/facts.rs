@@ -11,6 +11,7 @@ pub enum Kind {
     CreateKey,
     Decrypt,
     DeleteAlias,
+    DeleteImportedKeyMaterial,
     DeriveSharedSecret,
     DescribeKey,
     DisableKey,
@@ -27,7 +28,9 @@ pub enum Kind {
     GetKeyLastUsage,
     GetKeyPolicy,
     GetKeyRotationStatus,
+    GetParametersForImport,
     GetPublicKey,
+    ImportKeyMaterial,
     ListAliases,
     ListGrants,
     ListKeyPolicies,
@@ -59,6 +62,10 @@ pub(crate) enum States {
     Any,
     /// Enabled alone: `DisabledException`, `KMSInvalidStateException`.
     Enabled,
+    /// [`States::Enabled`], but what a key that waits for its material answers follows from its origin.
+    EnabledOrPendingImport,
+    /// Neither `PendingDeletion` nor `PendingImport`.
+    EnabledOrDisabled,
     /// All but `PendingDeletion`.
     NotPendingDeletion,
     /// `PendingDeletion` alone.
@@ -117,12 +124,13 @@ facts! {
     CreateKey: WRITES, KeysOnly, Any;
     Decrypt: READS, WithAliases, Enabled;
     DeleteAlias: WRITES, KeysOnly, Any;
+    DeleteImportedKeyMaterial: WRITES, KeysOnly, Any;
     DeriveSharedSecret: READS, WithAliases, Enabled;
     DescribeKey: READS, WithAliases, Any;
-    DisableKey: WRITES, KeysOnly, NotPendingDeletion;
-    DisableKeyRotation: WRITES, RotationKeysOnly, Enabled;
-    EnableKey: WRITES, KeysOnly, NotPendingDeletion;
-    EnableKeyRotation: WRITES, RotationKeysOnly, Enabled;
+    DisableKey: WRITES, KeysOnly, EnabledOrDisabled;
+    DisableKeyRotation: WRITES, RotationKeysOnly, EnabledOrPendingImport;
+    EnableKey: WRITES, KeysOnly, EnabledOrDisabled;
+    EnableKeyRotation: WRITES, RotationKeysOnly, EnabledOrPendingImport;
     Encrypt: READS, WithAliases, Enabled;
     GenerateDataKey: READS, WithAliases, Enabled;
     GenerateDataKeyPair: READS, WithAliases, Enabled;
@@ -133,7 +141,9 @@ facts! {
     GetKeyLastUsage: READS, KeysOnly, Any;
     GetKeyPolicy: READS, KeysOnly, Any;
     GetKeyRotationStatus: READS, RotationKeysOnly, Any;
+    GetParametersForImport: READS, KeysOnly, NotPendingDeletion;
     GetPublicKey: READS, WithAliases, NotPendingDeletion;
+    ImportKeyMaterial: WRITES, KeysOnly, NotPendingDeletion;
     ListAliases: READS, KeysOnly, Any;
     ListGrants: READS, KeysOnly, Any;
     ListKeyPolicies: READS, KeysOnly, Any;
@@ -175,11 +185,11 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 45);
+        assert_eq!(FACTS.len(), 48);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));
         }
-        assert_eq!(Kind::named("ImportKeyMaterial"), None);
+        assert_eq!(Kind::named("CreateCustomKeyStore"), None);
     }
 }

@@ -135,6 +135,13 @@ const PATTERNS: &[(&str, Matcher)] = &[
     ("^[a-zA-Z0-9-_.]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     }),
+    ("^[a-zA-Z0-9:/_\\s.-]+$", |text| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b":/_.-".contains(&b) || b" \t\n\x0b\x0c\r".contains(&b))
+    }),
+    ("^[a-f0-9]+$", |text| !text.is_empty() && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))),
 ];
 
 #[derive(Deserialize)]

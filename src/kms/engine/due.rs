@@ -1,4 +1,5 @@
-//! What falls due: scheduled rotations, and the deletions of keys whose window ended.
+//! What falls due: scheduled rotations, the deletions of keys whose window ended, and the expiry of
+//! imported key material.
 
 use std::sync::Arc;
 
@@ -24,16 +25,21 @@ const ROWS: usize = 1024;
 
 /// Whether something is due for a key.
 pub(super) fn is_overdue(record: &KeyRecord, now: i64) -> bool {
+    date_of_state(record).into_iter().chain(record.first_expiry()).any(|date| date <= now)
+}
+
+/// When the state of a key makes something due: a rotation, or its deletion.
+fn date_of_state(record: &KeyRecord) -> Option<i64> {
     match record.state {
-        State::Enabled => record.schedule.is_some_and(|schedule| schedule.next <= now),
-        State::PendingDeletion { date, .. } => date <= now,
-        State::Disabled | State::PendingReplicaDeletion { .. } => false,
+        State::Enabled => record.schedule.map(|schedule| schedule.next),
+        State::PendingDeletion { date, .. } => Some(date),
+        State::Disabled | State::PendingReplicaDeletion { .. } | State::PendingImport => None,
     }
 }
 
 impl Kms {
-    /// Does every rotation and key deletion that is due at the engine clock's now, each once and
-    /// dated its due date, and answers how many this call did. Others may call it at the same time.
+    /// Does every rotation, key deletion and expiry that is due at the engine clock's now, each once
+    /// and dated its due date, and answers how many this call did. Others may call it at the same time.
     ///
     /// # Errors
     /// The first failure, after everything else that is due was tried.
@@ -61,7 +67,7 @@ impl Kms {
         failure.map_or(Ok(done), Err)
     }
 
-    /// When the next rotation or deletion is due.
+    /// When the next rotation, deletion or expiry is due.
     ///
     /// # Errors
     /// Internal failures.
@@ -94,8 +100,9 @@ impl Kms {
         let mut record = record;
         while is_overdue(&record.value.record, now) {
             let name = record.value.name.clone();
+            let expiry = record.value.record.first_expiry().filter(|date| *date <= now);
             let change = match record.value.record.state {
-                State::PendingDeletion { date, .. } => {
+                State::PendingDeletion { date, .. } if expiry.is_none_or(|expiry| date < expiry) => {
                     match self.delete_grants(&record).await {
                         Ok(()) => {}
                         Err(error) if error.is_conflict() => return Ok(done),
@@ -103,10 +110,18 @@ impl Kms {
                     }
                     self.deletion(&record, date).await?
                 }
-                _ => self.scheduled_rotation(&record).await?,
+                _ => match expiry {
+                    Some(date) => Self::expiry(&record, date)?,
+                    None => self.scheduled_rotation(&record).await?,
+                },
             };
             match self.commit(change).await {
-                Ok(()) => done += 1,
+                Ok(()) => {
+                    if let Some(date) = expiry {
+                        self.forget_expired(&record.value, date);
+                    }
+                    done += 1;
+                }
                 Err(CommitError::Conflict) => return Ok(done),
                 Err(error) => return Err(error.into()),
             }
@@ -200,6 +215,9 @@ impl Kms {
         }
         change.delete(rows::due(date, Due::Deletion, name));
         change.delete(rows::last_use(name));
+        if let Some(expiry) = view.record.first_expiry() {
+            change.delete(rows::due(expiry, Due::Expiry, name));
+        }
         change.delete(rows::key(name));
         Self::add_event(view, "DeleteKey", date, json!({"keyId": name.id.to_string()}), &mut change)?;
         Ok(change)
@@ -207,12 +225,8 @@ impl Kms {
 
     /// A row whose date is not the record's any more says nothing: it goes, if the record holds.
     async fn drop_stale(&self, record: &Record<KeyView>, row: &[u8], when: i64) -> Result<(), KmsError> {
-        let present = match record.value.record.state {
-            State::Enabled => record.value.record.schedule.map(|schedule| schedule.next),
-            State::PendingDeletion { date, .. } => Some(date),
-            State::Disabled | State::PendingReplicaDeletion { .. } => None,
-        };
-        if present == Some(when) {
+        let present = &record.value.record;
+        if [date_of_state(present), present.first_expiry()].contains(&Some(when)) {
             return Ok(());
         }
         let mut change = Change::of(record);

@@ -6,6 +6,7 @@ use crate::kms::Answer;
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::EncryptionContext;
+use crate::kms::records::State;
 use crate::kms::resolve::Key;
 use crate::kms::spec::{EncryptionAlgorithm, KeyAgreementAlgorithm, KeySpec, KeyUsage};
 use crate::kms::working_key::{SigningPair, WorkingKey, generate};
@@ -15,6 +16,10 @@ impl Kms {
         let (spec, usage) = (key.view().record.spec, key.view().record.usage);
         if spec == KeySpec::SymmetricDefault || usage == KeyUsage::GenerateVerifyMac {
             return Err(KmsError::silent("UnsupportedOperationException"));
+        }
+        // Without its material the key has no public key either.
+        if key.view().record.state == State::PendingImport {
+            return Err(texts::pending_import(key.arn().as_str()));
         }
         let working = self.working_key(key).await?;
         let public_key = working.public_key().ok_or_else(astray)?;

@@ -14,7 +14,7 @@ use crate::kms::operation::{CreateKey, Page};
 use crate::kms::records::{CountRecord, KeyRecord, KeyView, MultiRegion, PolicyRef, State, decode, encode};
 use crate::kms::resolve::{Key, Resolved, Scene};
 use crate::kms::rows::{self, Due};
-use crate::kms::spec::KeySpec;
+use crate::kms::spec::{KeySpec, Origin};
 use crate::kms::wire::ObjectText;
 use crate::store::CommitError;
 
@@ -50,7 +50,9 @@ impl Kms {
             spec: create.spec,
             usage: create.usage,
             origin: create.origin,
+            imports: Vec::new(),
         };
+        record.state = record.state_with_material(State::Enabled);
         let policy = match &create.policy {
             None => None,
             Some(text) => {
@@ -63,11 +65,16 @@ impl Kms {
                 Some(policy)
             }
         };
-        let secret = self.new_secret(create.spec).await?;
+        let secret = match create.origin {
+            Origin::External => None,
+            _ => Some(self.new_secret(create.spec).await?),
+        };
         for _ in 0..4 * ATTEMPTS {
             let mut change = self.count_one_more(name).await?.absent(rows::key(name));
-            record.material = self.put_material(name, &secret, now, &mut change)?;
-            record.first_material.clone_from(&record.material);
+            if let Some(secret) = &secret {
+                record.material = self.put_material(name, secret, now, &mut change)?;
+                record.first_material.clone_from(&record.material);
+            }
             if let Some(NewPolicy { text, hash, .. }) = &policy {
                 change.put(rows::policy(name, hash), text)?;
             }
@@ -218,15 +225,17 @@ impl Kms {
         Ok(answer)
     }
 
-    /// The key is disabled afterwards. Its schedule is restored; a date that passed meanwhile is
-    /// made up for at once (KMS Developer Guide, "Rotate AWS KMS keys", "KMS keys pending deletion").
+    /// The key is disabled afterwards, or waits for imported material that is missing. Its schedule is
+    /// restored; a date that passed meanwhile is made up for at once (KMS Developer Guide, "Rotate AWS
+    /// KMS keys", "KMS keys pending deletion").
     pub(super) async fn cancel_key_deletion(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
         let view = key.view();
         let mut change = Change::of(&key.record);
         if let State::PendingDeletion { date, .. } = view.record.state {
             change.delete(rows::due(date, Due::Deletion, &view.name));
         }
-        let mut record = KeyRecord { state: State::Disabled, ..view.record.clone() };
+        let state = view.record.state_with_material(State::Disabled);
+        let mut record = KeyRecord { state, ..view.record.clone() };
         self.make_up(view, &mut record, now, &mut change).await?;
         change.put_key(view, &record)?;
         self.commit(change).await?;
@@ -258,7 +267,13 @@ pub(super) fn metadata(view: &KeyView) -> Value {
     });
     let (member, algorithms) = record.spec.algorithms(record.usage);
     metadata[member] = json!(algorithms);
-    if record.spec == KeySpec::SymmetricDefault {
+    if let Some((model, date)) = record.expiration() {
+        metadata["ExpirationModel"] = json!(model.name());
+        if let Some(date) = date {
+            metadata["ValidTo"] = seconds(date);
+        }
+    }
+    if record.spec == KeySpec::SymmetricDefault && !record.first_material.is_empty() {
         metadata["CurrentKeyMaterialId"] = json!(record.material);
     }
     if let State::PendingDeletion { date, .. } = record.state {

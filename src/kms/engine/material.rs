@@ -11,7 +11,7 @@ use crate::kms::ciphertext::{BackingKey, KEY_BYTES};
 use crate::kms::error::KmsError;
 use crate::kms::key_id::KeyId;
 use crate::kms::name::KeyName;
-use crate::kms::records::{MaterialRecord, decode};
+use crate::kms::records::{MaterialRecord, decode, material_bytes};
 use crate::kms::resolve::Key;
 use crate::kms::rows;
 use crate::kms::working_key::WorkingKey;
@@ -42,11 +42,33 @@ impl Kms {
         let mut id = [0u8; 32];
         random(&mut id)?;
         let id = HEXLOWER.encode(&id);
-        let row = rows::material(name, &id);
+        self.put_material_as(name, &id, secret, now, change)?;
+        Ok(id)
+    }
+
+    /// Wraps material for a key in a change, under an id of its own.
+    pub(super) fn put_material_as(
+        &self,
+        name: &KeyName,
+        id: &str,
+        secret: &[u8],
+        now: i64,
+        change: &mut Change,
+    ) -> Result<(), KmsError> {
+        let row = rows::material(name, id);
         let (root_key, wrapped) = self.root_keys().wrap(&bound_to(&row)?, secret, change)?;
         let record = MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped), root_key: Some(root_key) };
-        change.put(row, &record)?;
-        Ok(id)
+        change.put(row, &record)
+    }
+
+    /// Forgets material that is gone from the store. What a request still reads at this moment may
+    /// come back into memory, where nothing asks for it: the key's state, which each request reads
+    /// first, says that the material is missing.
+    pub(super) fn forget_material(&self, name: &KeyName, id: &str) {
+        if let Some(id) = material_bytes(id) {
+            self.materials().invalidate(&(name.id, id));
+            self.working_keys().invalidate(&(name.id, id));
+        }
     }
 
     /// A backing key by its id, from memory or unwrapped; none if the key never had it.

@@ -6,6 +6,8 @@ mod cryptography;
 mod due;
 mod grants;
 mod heavy;
+mod import_token;
+mod imports;
 mod key_pairs;
 mod keys;
 mod last_use;
@@ -353,6 +355,13 @@ impl Kms {
                 self.generate_data_key_pair(key, context, *pair_spec, kind).await
             }
             (Kind::GetPublicKey, _) => self.public_key(key).await,
+            (_, Input::GetParametersForImport { algorithm, wrapping_spec, .. }) => {
+                self.parameters_for_import(key, *algorithm, *wrapping_spec, now).await
+            }
+            (_, Input::ImportKeyMaterial(request)) => self.import_key_material(key, request, now).await,
+            (_, Input::DeleteImportedKeyMaterial { material_id, .. }) => {
+                self.delete_imported_key_material(key, material_id.as_deref()).await
+            }
             (_, Input::Agreement { algorithm, public_key, .. }) => {
                 self.derive_shared_secret(key, *algorithm, public_key).await
             }
@@ -478,15 +487,15 @@ async fn read_offset(store: &dyn Store) -> Result<Option<(ClockRecord, u64)>, Op
 fn in_state(states: States, key: &Key) -> Result<(), KmsError> {
     let arn = key.arn().as_str();
     match (states, key.view().record.state) {
-        (States::Enabled, State::Disabled) => Err(texts::disabled(arn)),
-        (States::Enabled | States::NotPendingDeletion, State::PendingDeletion { .. }) => {
-            Err(texts::pending_deletion(arn))
+        (States::PendingDeletion, State::Enabled | State::Disabled | State::PendingImport) => {
+            Err(texts::not_pending_deletion(arn))
         }
-        (States::Enabled | States::NotPendingDeletion, State::PendingReplicaDeletion { .. }) => {
-            Err(texts::pending_replica_deletion(arn))
-        }
-        (States::PendingDeletion, State::Enabled | State::Disabled) => Err(texts::not_pending_deletion(arn)),
-        _ => Ok(()),
+        (States::Any | States::PendingDeletion, _) | (_, State::Enabled) => Ok(()),
+        (_, State::PendingDeletion { .. }) => Err(texts::pending_deletion(arn)),
+        (_, State::PendingReplicaDeletion { .. }) => Err(texts::pending_replica_deletion(arn)),
+        (States::Enabled | States::EnabledOrPendingImport, State::Disabled) => Err(texts::disabled(arn)),
+        (States::Enabled | States::EnabledOrDisabled, State::PendingImport) => Err(texts::pending_import(arn)),
+        (_, State::Disabled | State::PendingImport) => Ok(()),
     }
 }
 

@@ -123,7 +123,8 @@ impl RootKeys {
         self.rewrap(bound_to, secret)
     }
 
-    /// [`RootKeys::wrap`] for a change that holds only while the root key does already.
+    /// [`RootKeys::wrap`] for a change that holds only while the root key does already, and for what
+    /// is not stored.
     pub(super) fn rewrap(&self, bound_to: &[u8], secret: &[u8]) -> Result<(String, Vec<u8>), KmsError> {
         let (id, key) = &self.wrapping;
         let blob = key.wrap(bound_to, secret).map_err(|error| KmsError::internal(error.to_string()))?;

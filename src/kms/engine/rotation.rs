@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::change::Change;
+use super::imports::{nothing_pending, refuse_imported, show_import};
 use super::page::{LONG, Window};
 use super::regions::refuse_replica;
 use super::{DEFAULT_PERIOD_DAYS, Kms, changed, seconds};
@@ -12,8 +13,11 @@ use crate::kms::operation::Page;
 use crate::kms::records::{EventRecord, KeyRecord, KeyView, RotationRecord, RotationType, Schedule, State, decode};
 use crate::kms::resolve::Key;
 use crate::kms::rows::{self, Due};
-use crate::kms::spec::KeySpec;
+use crate::kms::spec::{KeySpec, Origin};
 use crate::kms::wire::ObjectText;
+
+/// The place of material that waits for its rotation in a list of rotations.
+const PENDING: u32 = u32::MAX;
 
 /// On-demand rotations of a key, all its life (KMS Developer Guide, "Resource quotas").
 const MOST_ON_DEMAND: u32 = 25;
@@ -26,6 +30,7 @@ impl Kms {
         now: i64,
     ) -> Result<Answer, KmsError> {
         rotates(key, "EnableKeyRotation")?;
+        refuse_imported(key)?;
         let view = key.view();
         let present = view.record.schedule;
         // An omitted or equal period changes nothing, the next date included.
@@ -42,6 +47,7 @@ impl Kms {
 
     pub(super) async fn disable_key_rotation(&self, key: &Key) -> Result<Answer, KmsError> {
         refuse_replica(key, "DisableKeyRotation")?;
+        refuse_imported(key)?;
         let view = key.view();
         if view.record.schedule.is_none() {
             return Ok(changed(key));
@@ -98,7 +104,12 @@ impl Kms {
         rotation_type: RotationType,
         change: &mut Change,
     ) -> Result<(), KmsError> {
-        let material = self.add_material(&view.name, date, change)?;
+        let material = match record.origin {
+            Origin::External => record.take_pending().ok_or_else(|| nothing_pending(view))?,
+            _ => self.add_material(&view.name, date, change)?,
+        };
+        // Pending material may have expired meanwhile: the key needs it from now on.
+        record.state = record.state_with_material(record.state);
         let previous = std::mem::replace(&mut record.material, material.clone());
         let row = rows::rotation(&view.name, record.rotations);
         change.put(row, &RotationRecord { date, rotation_type, material: material.clone() })?;
@@ -170,7 +181,7 @@ impl Kms {
     ) -> Result<Answer, KmsError> {
         let view = key.view();
         if all_material && view.record.spec != KeySpec::SymmetricDefault {
-            return Err(texts::validation("Input parameter includeKeyMaterial can only be used with symmetric keys."));
+            return Err(texts::only_symmetric("includeKeyMaterial"));
         }
         let window = Window::read(Kind::ListKeyRotations, page, &LONG)?;
         // Place 0 is the first material; rotation n has place n + 1.
@@ -183,7 +194,7 @@ impl Kms {
         };
         let snapshot = self.store().snapshot().await?;
         let mut entries: Vec<(u32, String, Option<RotationRecord>)> = Vec::new();
-        if next == 0 {
+        if next == 0 && !view.record.first_material.is_empty() {
             entries.push((0, view.record.first_material.clone(), None));
         }
         let prefix = rows::rotations(&view.name);
@@ -194,9 +205,20 @@ impl Kms {
             let number = number.ok_or_else(|| KmsError::internal("a malformed row of a rotation"))?;
             entries.push((number + 1, record.material.clone(), Some(record)));
         }
-        let show = |(_, material, rotation): &(u32, String, Option<RotationRecord>)| {
-            let state = if *material == view.record.material { "CURRENT" } else { "NON_CURRENT" };
+        // Material that waits for its rotation comes last, in a place that no rotation has.
+        if let Some(pending) = view.record.pending_import().filter(|_| all_material) {
+            entries.push((PENDING, pending.material.clone(), None));
+        }
+        let show = |(place, material, rotation): &(u32, String, Option<RotationRecord>)| {
+            let state = match *place {
+                PENDING => "PENDING_ROTATION",
+                _ if *material == view.record.material => "CURRENT",
+                _ => "NON_CURRENT",
+            };
             let mut entry = json!({"KeyId": view.arn.as_str(), "KeyMaterialId": material, "KeyMaterialState": state});
+            if let Some(import) = view.record.import(material) {
+                show_import(import, &mut entry);
+            }
             if let Some(rotation) = rotation {
                 entry["RotationDate"] = seconds(rotation.date);
                 entry["RotationType"] = json!(rotation.rotation_type.name());

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use crate::kms::spec::{KeyAgreementAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, Origin, SigningAlgorithm};
+use super::import::ImportKeyMaterial;
+use crate::kms::spec::{
+    KeyAgreementAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, Origin, SigningAlgorithm, WrappingAlgorithm,
+};
 
 /// The members of each operation, in forms that several share.
 pub(in crate::kms) enum Input {
@@ -112,6 +115,16 @@ pub(in crate::kms) enum Input {
         key_id: String,
         context: EncryptionContext,
         pair_spec: KeySpec,
+    },
+    GetParametersForImport {
+        key_id: String,
+        algorithm: WrappingAlgorithm,
+        wrapping_spec: KeySpec,
+    },
+    ImportKeyMaterial(ImportKeyMaterial),
+    DeleteImportedKeyMaterial {
+        key_id: String,
+        material_id: Option<String>,
     },
 }
 
@@ -225,7 +238,10 @@ impl Input {
             | Self::Mac(MacRequest { key_id, .. })
             | Self::Signature(SignatureRequest { key_id, .. })
             | Self::Agreement { key_id, .. }
-            | Self::DataKeyPair { key_id, .. } => Some(key_id),
+            | Self::DataKeyPair { key_id, .. }
+            | Self::GetParametersForImport { key_id, .. }
+            | Self::ImportKeyMaterial(ImportKeyMaterial { key_id, .. })
+            | Self::DeleteImportedKeyMaterial { key_id, .. } => Some(key_id),
             Self::List { key_id, .. } | Self::Decrypt { key_id, .. } => key_id.as_deref(),
             Self::CreateKey(_)
             | Self::Alias { .. }

@@ -28,6 +28,16 @@ impl Members<'_> {
         }
     }
 
+    /// A date in whole seconds since 1970: what is less than a second is cut off.
+    pub(super) fn seconds(&mut self, name: &str) -> Option<i64> {
+        match self.0.take(name) {
+            Some(Json::Integer(seconds)) => Some(seconds),
+            #[expect(clippy::cast_possible_truncation, reason = "a date that is too far away for it is refused")]
+            Some(Json::Fraction(seconds)) => Some(seconds.floor() as i64),
+            _ => None,
+        }
+    }
+
     pub(super) fn truth(&mut self, name: &str) -> Option<bool> {
         match self.0.take(name) {
             Some(Json::Bool(value)) => Some(value),

@@ -1,5 +1,6 @@
 //! A request of the KMS API as a value.
 
+mod import;
 mod input;
 mod members;
 mod take;
@@ -12,6 +13,7 @@ use super::wire;
 use members::Members;
 use unserved::refuse_unserved;
 
+pub(super) use import::{ImportKeyMaterial, id_of_new_material};
 pub(super) use input::{
     CreateGrant, CreateKey, EncryptionContext, Input, MacRequest, Page, ReEncrypt, ReplicateKey, RetireGrant,
     SignatureRequest,
@@ -112,8 +114,25 @@ mod tests {
     #[test]
     fn what_is_not_served_is_named() {
         for (operation, body, thing) in [
-            ("ImportKeyMaterial", "not even JSON", "ImportKeyMaterial"),
-            ("CreateKey", r#"{"Origin":"EXTERNAL"}"#, "EXTERNAL"),
+            ("CreateCustomKeyStore", "not even JSON", "CreateCustomKeyStore"),
+            ("CreateKey", r#"{"Origin":"AWS_CLOUDHSM"}"#, "AWS_CLOUDHSM"),
+            ("CreateKey", r#"{"Origin":"EXTERNAL","MultiRegion":true}"#, "MultiRegion with Origin EXTERNAL"),
+            ("CreateKey", r#"{"Origin":"EXTERNAL","KeySpec":"ML_DSA_65","KeyUsage":"SIGN_VERIFY"}"#, "ML_DSA_65"),
+            (
+                "GetParametersForImport",
+                r#"{"KeyId":"k","WrappingAlgorithm":"RSAES_PKCS1_V1_5","WrappingKeySpec":"RSA_2048"}"#,
+                "RSAES_PKCS1_V1_5",
+            ),
+            (
+                "GetParametersForImport",
+                r#"{"KeyId":"k","WrappingAlgorithm":"SM2PKE","WrappingKeySpec":"RSA_2048"}"#,
+                "SM2PKE",
+            ),
+            (
+                "GetParametersForImport",
+                r#"{"KeyId":"k","WrappingAlgorithm":"RSAES_OAEP_SHA_1","WrappingKeySpec":"SM2"}"#,
+                "SM2",
+            ),
             ("CreateKey", r#"{"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"}"#, "SM2"),
             ("GenerateDataKeyPair", r#"{"KeyId":"k","KeyPairSpec":"SM2"}"#, "SM2"),
             ("CreateKey", r#"{"CustomKeyStoreId":"cks-1"}"#, "CustomKeyStoreId"),

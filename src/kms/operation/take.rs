@@ -1,11 +1,14 @@
+use super::import::held_to_origin;
 use super::members::Members;
 use super::{
-    CreateGrant, CreateKey, EncryptionContext, Input, MacRequest, ReEncrypt, ReplicateKey, RetireGrant,
-    SignatureRequest,
+    CreateGrant, CreateKey, EncryptionContext, ImportKeyMaterial, Input, MacRequest, ReEncrypt, ReplicateKey,
+    RetireGrant, SignatureRequest,
 };
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
-use crate::kms::spec::{self, KeyAgreementAlgorithm, KeySpec, MacAlgorithm, MessageType, Origin, SigningAlgorithm};
+use crate::kms::spec::{
+    self, KeyAgreementAlgorithm, KeySpec, MacAlgorithm, MessageType, Origin, SigningAlgorithm, WrappingAlgorithm,
+};
 
 /// The deletion window in days (KMS API Reference, "`ScheduleKeyDeletion`").
 const MIN_WINDOW_DAYS: i64 = 7;
@@ -52,15 +55,18 @@ impl Input {
             Kind::CreateKey => {
                 let spec = members.text("KeySpec").or_else(|| members.text("CustomerMasterKeySpec"));
                 let (spec, usage) = spec::of_new_key(spec.as_deref(), members.text("KeyUsage").as_deref())?;
+                let origin = members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default();
+                let multi_region = members.truth("MultiRegion").unwrap_or(false);
+                held_to_origin(origin, spec, multi_region)?;
                 Self::CreateKey(CreateKey {
                     policy: members.text("Policy"),
                     description: members.text("Description"),
                     tags: members.tags(),
                     bypass: members.truth("BypassPolicyLockoutSafetyCheck"),
-                    multi_region: members.truth("MultiRegion").unwrap_or(false),
+                    multi_region,
                     spec,
                     usage,
-                    origin: members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default(),
+                    origin,
                 })
             }
             Kind::ReplicateKey => Self::ReplicateKey(ReplicateKey {
@@ -184,6 +190,15 @@ impl Input {
                 context: members.context("EncryptionContext"),
                 pair_spec: members.value("KeyPairSpec", KeySpec::named)?,
             },
+            Kind::GetParametersForImport => Self::GetParametersForImport {
+                key_id: key(members),
+                algorithm: members.value("WrappingAlgorithm", WrappingAlgorithm::named)?,
+                wrapping_spec: members.value("WrappingKeySpec", KeySpec::named)?,
+            },
+            Kind::ImportKeyMaterial => Self::ImportKeyMaterial(ImportKeyMaterial::take(members)?),
+            Kind::DeleteImportedKeyMaterial => {
+                Self::DeleteImportedKeyMaterial { key_id: key(members), material_id: members.text("KeyMaterialId") }
+            }
         })
     }
 }

@@ -4,8 +4,8 @@ use crate::kms::wire::{Json, Object};
 
 /// What makes a member of later work a reason to refuse.
 enum Unserved {
-    /// Any value but this one.
-    OtherThan(&'static str),
+    /// Any value but these.
+    OtherThan(&'static [&'static str]),
     /// Anything but an empty list.
     Items,
     /// Any value at all.
@@ -14,7 +14,7 @@ enum Unserved {
 
 /// Members that name what is not served, wherever they may stand.
 const UNSERVED: &[(&str, Unserved)] = &[
-    ("Origin", Unserved::OtherThan("AWS_KMS")),
+    ("Origin", Unserved::OtherThan(&["AWS_KMS", "EXTERNAL"])),
     ("CustomKeyStoreId", Unserved::Anything),
     ("XksKeyId", Unserved::Anything),
     ("DryRunModifiers", Unserved::Items),
@@ -27,7 +27,7 @@ pub(super) fn refuse_unserved(kind: Kind, request: &mut Object<'_>) -> Result<()
     let refuse = |name: &str, value: &str| Err(texts::unsupported(format!("{name}{value} is not supported.")));
     for (name, rule) in UNSERVED {
         match (rule, request.get_mut(name)) {
-            (Unserved::OtherThan(served), Some(Json::Text(text))) if text != served => {
+            (Unserved::OtherThan(served), Some(Json::Text(text))) if !served.contains(&text.as_ref()) => {
                 return refuse(name, &format!(" {text}"));
             }
             (Unserved::Items, Some(Json::List(list))) if !list.is_empty() => return refuse(name, ""),

@@ -2,13 +2,15 @@
 //! algorithms that gives (KMS Developer Guide, "Key spec reference").
 
 mod algorithms;
+mod import;
 mod key_spec;
 mod key_usage;
 mod named;
 mod origin;
 
 pub(super) use algorithms::{EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType, SigningAlgorithm};
-pub(super) use key_spec::KeySpec;
+pub(super) use import::{ExpirationModel, ImportType, WrappingAlgorithm};
+pub(super) use key_spec::{Family, KeySpec};
 pub(super) use key_usage::KeyUsage;
 pub(super) use origin::Origin;
 

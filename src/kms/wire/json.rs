@@ -14,8 +14,8 @@ pub(crate) enum Json<'a> {
     Bool(bool),
     /// An integer that fits 64 bits.
     Integer(i64),
-    /// Any other number: no KMS member takes one.
-    Fraction,
+    /// Any other number, as near as a double comes: dates alone take one.
+    Fraction(f64),
     /// Text.
     Text(Cow<'a, str>),
     /// A blob member's bytes, once the model has said that it is one.
@@ -86,11 +86,13 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(value).map_or(Json::Fraction, Json::Integer))
+        #[expect(clippy::cast_precision_loss, reason = "no member takes a number of that size")]
+        let fraction = value as f64;
+        Ok(i64::try_from(value).map_or(Json::Fraction(fraction), Json::Integer))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Json::Fraction)
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Json::Fraction(value))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {

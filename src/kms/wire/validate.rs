@@ -38,7 +38,7 @@ fn decode(shape: &Shape, value: &mut Json<'_>, member: &str) -> Result<(), KmsEr
         (_, Json::Null)
         | (ShapeKind::String, Json::Text(_))
         | (ShapeKind::Boolean, Json::Bool(_))
-        | (ShapeKind::Timestamp, Json::Integer(_) | Json::Fraction) => Ok(()),
+        | (ShapeKind::Timestamp, Json::Integer(_) | Json::Fraction(_)) => Ok(()),
         (ShapeKind::Integer, Json::Integer(number)) if i32::try_from(*number).is_ok() => Ok(()),
         (ShapeKind::Blob, Json::Text(text)) => {
             let bytes = BASE64.decode(text.as_bytes()).map(Zeroizing::new);

@@ -35,6 +35,11 @@ impl EncryptionPair {
         &self.public_key
     }
 
+    /// Bytes of every ciphertext.
+    pub(in crate::kms) fn ciphertext_bytes(&self) -> usize {
+        self.private.key_size_bytes()
+    }
+
     /// Most bytes of a plaintext; none for an algorithm that is not RSA's.
     pub(in crate::kms) fn longest(&self, algorithm: EncryptionAlgorithm) -> Option<usize> {
         oaep(algorithm).map(|algorithm| self.public.max_plaintext_size(algorithm))
@@ -58,7 +63,7 @@ impl EncryptionPair {
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
-        if ciphertext.len() != self.private.key_size_bytes() {
+        if ciphertext.len() != self.ciphertext_bytes() {
             return Err(Unspecified);
         }
         let mut plaintext = Zeroizing::new(vec![0u8; self.private.min_output_size()]);

@@ -13,12 +13,10 @@ use crate::kms::spec::KeySpec;
 /// # Errors
 /// Where the library or the system's generator fails.
 pub(in crate::kms) fn generate(spec: KeySpec) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+    if let Some(length) = random_bytes(spec) {
+        return random(length);
+    }
     match spec {
-        // An HMAC key is as long as the digest (KMS Developer Guide, "Key spec reference").
-        KeySpec::Hmac224 => random(28),
-        KeySpec::SymmetricDefault | KeySpec::Hmac256 => random(32),
-        KeySpec::Hmac384 => random(48),
-        KeySpec::Hmac512 => random(64),
         KeySpec::Rsa2048 => rsa(KeySize::Rsa2048),
         KeySpec::Rsa3072 => rsa(KeySize::Rsa3072),
         KeySpec::Rsa4096 => rsa(KeySize::Rsa4096),
@@ -31,6 +29,19 @@ pub(in crate::kms) fn generate(spec: KeySpec) -> Result<Zeroizing<Vec<u8>>, Unsp
             let (algorithm, _) = ml_dsa(spec).ok_or(Unspecified)?;
             Ok(kept(PqdsaKeyPair::generate(algorithm)?.to_pkcs8v1()?.as_ref()))
         }
+        _ => Err(Unspecified),
+    }
+}
+
+/// Bytes of a spec's material where random bytes are all that it is. An HMAC key is as long as the
+/// digest (KMS Developer Guide, "Key spec reference").
+pub(in crate::kms) const fn random_bytes(spec: KeySpec) -> Option<usize> {
+    match spec {
+        KeySpec::Hmac224 => Some(28),
+        KeySpec::SymmetricDefault | KeySpec::Hmac256 => Some(32),
+        KeySpec::Hmac384 => Some(48),
+        KeySpec::Hmac512 => Some(64),
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ mod vectors;
 
 pub(super) use agreement::AgreementPair;
 pub(super) use encryption::EncryptionPair;
-pub(super) use generate::generate;
+pub(super) use generate::{generate, random_bytes};
 pub(super) use mac::MacKey;
 pub(super) use signing::{Signable, SigningPair};
 

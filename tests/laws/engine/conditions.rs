@@ -88,3 +88,49 @@ async fn each_condition_key_of_grants_decides() {
         assert_eq!(allowed(operation, &condition, body).await, expected, "{operation} {condition}");
     }
 }
+
+#[tokio::test]
+async fn each_condition_key_of_imports_decides() {
+    let parameters = json!({"WrappingAlgorithm": "RSAES_OAEP_SHA_1", "WrappingKeySpec": "RSA_2048"});
+    let expiring = json!({"ImportToken": "QQ==", "EncryptedKeyMaterial": "QQ==", "ValidTo": 1_769_904_000});
+    let lasting = json!({"ImportToken": "QQ==", "EncryptedKeyMaterial": "QQ==", "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+    let equals = |key: &str, value: &str| json!({"StringEquals": {key: value}});
+    let before = |date: &str| json!({"DateLessThan": {"kms:ValidTo": date}});
+    for (operation, body, condition, expected) in [
+        ("GetParametersForImport", &parameters, equals("kms:WrappingAlgorithm", "RSAES_OAEP_SHA_1"), true),
+        ("GetParametersForImport", &parameters, equals("kms:WrappingAlgorithm", "RSAES_OAEP_SHA_256"), false),
+        ("GetParametersForImport", &parameters, equals("kms:WrappingKeySpec", "RSA_2048"), true),
+        ("GetParametersForImport", &parameters, equals("kms:WrappingKeySpec", "RSA_4096"), false),
+        ("GetParametersForImport", &parameters, json!({"Null": {"kms:ExpirationModel": "true"}}), true),
+        ("GetParametersForImport", &parameters, equals("kms:KeyOrigin", "EXTERNAL"), true),
+        ("GetParametersForImport", &parameters, equals("kms:KeyOrigin", "AWS_KMS"), false),
+        // Omitted in the request, the model authorises as the default.
+        ("ImportKeyMaterial", &expiring, equals("kms:ExpirationModel", "KEY_MATERIAL_EXPIRES"), true),
+        ("ImportKeyMaterial", &expiring, equals("kms:ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE"), false),
+        ("ImportKeyMaterial", &lasting, equals("kms:ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE"), true),
+        ("ImportKeyMaterial", &lasting, equals("kms:ExpirationModel", "KEY_MATERIAL_EXPIRES"), false),
+        ("ImportKeyMaterial", &expiring, before("2026-02-01T00:00:01Z"), true),
+        ("ImportKeyMaterial", &expiring, before("2026-02-01T00:00:00Z"), false),
+        ("ImportKeyMaterial", &lasting, before("2026-02-01T00:00:01Z"), false),
+        ("ImportKeyMaterial", &lasting, json!({"Null": {"kms:ValidTo": "true"}}), true),
+        ("ImportKeyMaterial", &expiring, equals("kms:KeyOrigin", "EXTERNAL"), true),
+        ("ImportKeyMaterial", &expiring, equals("kms:KeyOrigin", "AWS_KMS"), false),
+        ("DeleteImportedKeyMaterial", &json!({}), equals("kms:KeyOrigin", "EXTERNAL"), true),
+        ("DeleteImportedKeyMaterial", &json!({}), equals("kms:KeyOrigin", "AWS_KMS"), false),
+    ] {
+        let house = House::new().await;
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": {"AWS": ALICE}, "Action": "kms:*", "Resource": "*", "Condition": condition},
+        ]});
+        let made = house.ok("CreateKey", json!({"Origin": "EXTERNAL", "Policy": policy.to_string()})).await;
+        let mut body = body.clone();
+        body["KeyId"] = made["KeyMetadata"]["KeyId"].clone();
+        let outcome = house.call_as(&House::caller(ALICE, ACCOUNT), operation, body).await;
+        let refused = outcome.err().map(|(code, _)| code);
+        assert_eq!(refused.as_deref() != Some("AccessDeniedException"), expected, "{operation} {condition}");
+        // What is allowed gets as far as the token.
+        let reached = if operation == "ImportKeyMaterial" { Some("InvalidImportTokenException") } else { None };
+        assert!(!expected || refused.as_deref() == reached, "{operation}: {refused:?}");
+    }
+}

@@ -7,7 +7,8 @@ use keystile::store::{
 };
 use serde_json::{Value, json};
 
-use super::house::{House, text};
+use super::house::{DAY, House, START, text};
+use super::imports::Imported;
 
 /// Row names that were read and written, in order.
 #[derive(Debug, Default)]
@@ -110,6 +111,7 @@ async fn no_operation_reads_or_writes_more_than_its_own_records() {
     let grant =
         house.ok("CreateGrant", json!({"KeyId": id, "GranteePrincipal": ALICE, "Operations": ["Encrypt"]})).await;
     let grant = text(&grant["GrantId"]);
+    let imported = Imported::symmetric(&house).await;
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
         "Action": "kms:*", "Resource": "*"}]})
     .to_string();
@@ -145,6 +147,15 @@ async fn no_operation_reads_or_writes_more_than_its_own_records() {
         ("DeleteAlias", json!({"AliasName": "alias/second"}), 5, 2),
         ("CreateGrant", json!({"KeyId": id, "GranteePrincipal": ALICE, "Operations": ["Decrypt"], "Name": "n"}), 24, 6),
         ("RevokeGrant", json!({"KeyId": id, "GrantId": grant}), 8, 6),
+        (
+            "GetParametersForImport",
+            json!({"KeyId": imported.id, "WrappingAlgorithm": "RSAES_OAEP_SHA_1", "WrappingKeySpec": "RSA_2048"}),
+            2,
+            0,
+        ),
+        ("ImportKeyMaterial", imported.request(&[1; 32], &json!({"ValidTo": START + DAY})), 2, 3),
+        ("ImportKeyMaterial", imported.request(&[1; 32], &json!({"ValidTo": START + 2 * DAY})), 2, 4),
+        ("DeleteImportedKeyMaterial", json!({"KeyId": imported.id}), 2, 3),
         ("DisableKey", json!({"KeyId": id}), 4, 2),
         ("EnableKey", json!({"KeyId": id}), 4, 2),
         ("ScheduleKeyDeletion", json!({"KeyId": id}), 4, 3),
@@ -154,6 +165,7 @@ async fn no_operation_reads_or_writes_more_than_its_own_records() {
         let answer = house.ok(operation, body.clone()).await;
         let own = match operation {
             "CreateKey" => text(&answer["KeyMetadata"]["KeyId"]),
+            _ if operation.contains("Import") => imported.id.clone(),
             _ => id.clone(),
         };
         let count = std::mem::take(&mut *count.lock().unwrap());

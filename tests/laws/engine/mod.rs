@@ -11,6 +11,7 @@ pub(crate) mod errors;
 mod failing;
 mod grants;
 pub(crate) mod house;
+mod imports;
 mod keys;
 mod kinds;
 mod last_use;
