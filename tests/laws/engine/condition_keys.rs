@@ -11,13 +11,17 @@ use keystile::kms::Operation;
 use serde_json::{Value, json};
 
 use super::house::{ACCOUNT, House};
-use super::requests::{ALICE, BOB, Request, TAG, THERE, alias, served};
+use super::requests::{ALICE, BOB, Request, TAG, THERE, alias, is_of_imports, served};
 
 /// Condition keys that no request gives, by their beginning: the operations (all, where none is named)
 /// and the reason.
 const NEVER: &[(&str, &[&str], &str)] = &[
     ("kms:RecipientAttestation:", &[], "a request from an enclave, with a Recipient, is UnsupportedOperationException"),
-    ("kms:TrailingDaysWithoutKeyUsage", &[], "the engine does not keep when a key was last used"),
+    (
+        "kms:MultiRegionKeyType",
+        &["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"],
+        "a multi-Region key with imported material is UnsupportedOperationException",
+    ),
     ("kms:GrantConstraintSourceArn", &[], "the API's model has no such constraint"),
     ("kms:GranteeServicePrincipal", &[], "the API's model has no such member"),
     ("kms:RetiringServicePrincipal", &[], "the API's model has no such member"),
@@ -71,6 +75,7 @@ fn conditions(key: &str, request: &Request) -> Option<(Value, Value)> {
         "aws:RequestTag/*" => tagged("aws:RequestTag/"),
         "aws:ResourceTag/*" => tagged("aws:ResourceTag/"),
         "aws:TagKeys" => any(TAG.0, "another"),
+        "kms:MultiRegion" if is_of_imports(request.operation) => by("Bool", json!("false"), json!("true")),
         "kms:BypassPolicyLockoutSafetyCheck" | "kms:MultiRegion" | "kms:ReEncryptOnSameKey" => {
             by("Bool", json!("true"), json!("false"))
         }
@@ -84,11 +89,17 @@ fn conditions(key: &str, request: &Request) -> Option<(Value, Value)> {
             json!({"StringEquals": {"kms:EncryptionContext:tenant": "b"}}),
         )),
         "kms:EncryptionContextKeys" => any("tenant", "another"),
+        "kms:ExpirationModel" => text("KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
+        "kms:ValidTo" => by("DateEquals", json!("2026-01-31T00:00:00Z"), json!("2026-02-01T00:00:00Z")),
+        "kms:WrappingAlgorithm" => text("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1"),
+        "kms:WrappingKeySpec" => text("RSA_2048", "RSA_4096"),
+        "kms:TrailingDaysWithoutKeyUsage" => by("NumericEquals", json!("0"), json!("30")),
         "kms:GrantConstraintType" => text("EncryptionContextEquals", "EncryptionContextSubset"),
         "kms:GrantIsForAWSResource" => by("Bool", json!("false"), json!("true")),
         "kms:GrantOperations" => any("Decrypt", "Encrypt"),
         "kms:GranteePrincipal" | "kms:RetiringPrincipal" => text(BOB, ALICE),
         "kms:KeyAgreementAlgorithm" => text("ECDH", "another"),
+        "kms:KeyOrigin" if is_of_imports(request.operation) => text("EXTERNAL", "AWS_KMS"),
         "kms:KeyOrigin" => text("AWS_KMS", "EXTERNAL"),
         "kms:MacAlgorithm" => text("HMAC_SHA_256", "HMAC_SHA_512"),
         "kms:MessageType" => text("RAW", "DIGEST"),

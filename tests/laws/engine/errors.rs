@@ -53,6 +53,10 @@ pub(crate) enum How {
     LongPolicy,
     /// For the second time.
     Twice,
+    /// For the second time, both times as what it has not had before.
+    TwiceAsNew,
+    /// Two days later than all that it names was made.
+    Later,
     /// Again and again.
     TooOften,
     /// The store fails.
@@ -66,6 +70,7 @@ pub(crate) const COMMON: [&str; 3] = ["AccessDeniedException", "SerializationExc
 const WITH_POLICY: &[&str] = &["CreateKey", "PutKeyPolicy", "ReplicateKey"];
 const OF_ANY_STATE: &[&str] = &[
     "DeleteAlias",
+    "DeleteImportedKeyMaterial",
     "GetKeyPolicy",
     "GetKeyRotationStatus",
     "ListGrants",
@@ -92,6 +97,10 @@ pub(crate) const REACHED: &[(&str, How, Of)] = &[
     ("InvalidKeyUsageException", How::UnfitKey, Rest),
     ("InvalidMarkerException", How::With("Marker", r#""nonsense""#), Rest),
     ("InvalidCiphertextException", How::With("CiphertextBlob", r#""QQ==""#), Rest),
+    ("InvalidCiphertextException", How::With("EncryptedKeyMaterial", r#""QQ==""#), Only(&["ImportKeyMaterial"])),
+    ("IncorrectKeyMaterialException", How::TwiceAsNew, Rest),
+    ("InvalidImportTokenException", How::With("ImportToken", r#""QQ==""#), Rest),
+    ("ExpiredImportTokenException", How::Later, Rest),
     ("IncorrectKeyException", How::OtherCiphertext, Rest),
     ("KMSInvalidSignatureException", How::With("Signature", r#""QQ==""#), Rest),
     ("KMSInvalidMacException", How::With("Mac", r#""QQ==""#), Rest),
@@ -116,7 +125,16 @@ pub(crate) const REACHED: &[(&str, How, Of)] = &[
     (
         "UnsupportedOperationException",
         How::UnfitKey,
-        Only(&["EnableKeyRotation", "GetPublicKey", "ReplicateKey", "RotateKeyOnDemand", "UpdatePrimaryRegion"]),
+        Only(&[
+            "DeleteImportedKeyMaterial",
+            "EnableKeyRotation",
+            "GetParametersForImport",
+            "GetPublicKey",
+            "ImportKeyMaterial",
+            "ReplicateKey",
+            "RotateKeyOnDemand",
+            "UpdatePrimaryRegion",
+        ]),
     ),
     ("UnsupportedOperationException", How::Replica, Only(&["DisableKeyRotation"])),
 ];
@@ -129,7 +147,7 @@ pub(crate) const NEVER: &[(&str, Of, &str)] = &[
     (
         "KeyUnavailableException",
         Rest,
-        "a key's material is in the engine's own store: it is there, or the store failed, which is KMSInternalException",
+        "a key's material is in the engine's own store: it is there, or its key is pending import, or the store failed, which is KMSInternalException",
     ),
     ("CloudHsmClusterInvalidConfigurationException", Rest, CUSTOM_KEY_STORES),
     ("CustomKeyStoreInvalidStateException", Rest, CUSTOM_KEY_STORES),
@@ -266,6 +284,16 @@ impl How {
                 body["Policy"] = json!(policy + &" ".repeat(32 * 1024));
             }
             Self::Twice => drop(house.ok(operation, body.clone()).await),
+            Self::TwiceAsNew => {
+                body["ImportType"] = json!("NEW_KEY_MATERIAL");
+                house.ok(operation, body.clone()).await;
+            }
+            Self::Later => {
+                let house = House::new().await;
+                let body = Request::of(&house, operation).await.body;
+                house.sleep(2);
+                return house.call(operation, body).await.err().map(|(code, _)| code);
+            }
             Self::TooOften => return too_often(house, request).await,
             Self::BrokenStore => return broken(operation).await,
         }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::house::{House, text};
+use super::house::{DAY, House, START, text};
+use super::imports::Imported;
 
 pub(crate) const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 pub(crate) const BOB: &str = "arn:aws:iam::111122223333:user/bob";
@@ -162,6 +163,9 @@ async fn members(house: &House, operation: &str, id: &str) -> Value {
 
 impl Request {
     pub(crate) async fn of(house: &House, operation: &'static str) -> Self {
+        if is_of_imports(operation) {
+            return Self::on_import(house, operation).await;
+        }
         let (spec, usage) = kind_of_key(operation);
         let key = key(house, spec, usage).await;
         let mut body = members(house, operation, &key).await;
@@ -170,6 +174,32 @@ impl Request {
         }
         Self { operation, body, key, spec, usage }
     }
+
+    /// On a key of one Region whose material is imported, and expires in thirty days.
+    async fn on_import(house: &House, operation: &'static str) -> Self {
+        let imported = Imported::symmetric(house).await;
+        let key = imported.id.clone();
+        house.ok("TagResource", json!({"KeyId": key, "Tags": [{"TagKey": TAG.0, "TagValue": TAG.1}]})).await;
+        house.ok("CreateAlias", json!({"AliasName": alias(&key), "TargetKeyId": key})).await;
+        let import = imported.request(&[7; 32], &json!({"ValidTo": START + 30 * DAY}));
+        let body = match operation {
+            "GetParametersForImport" => {
+                json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
+            }
+            "ImportKeyMaterial" => import,
+            _ => {
+                house.ok("ImportKeyMaterial", import).await;
+                json!({"KeyId": key})
+            }
+        };
+        let (spec, usage) = kind_of_key(operation);
+        Self { operation, body, key, spec, usage }
+    }
+}
+
+/// Whether an operation is on imported key material.
+pub(crate) fn is_of_imports(operation: &str) -> bool {
+    ["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"].contains(&operation)
 }
 
 /// The operations that are served, in order.
