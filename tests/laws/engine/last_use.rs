@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use keystile::kms::{KeyUse, Operation};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,7 +12,7 @@ const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 async fn uses(house: &House, operation: &'static str, body: Value) {
     let parsed = Operation::parse(operation, body.to_string().as_bytes()).unwrap();
     let resolved = house.kms.resolve(parsed, &House::root(), &house.surroundings()).await.unwrap();
-    let permit = house.authorizer.authorize(resolved, &Default::default(), None).unwrap();
+    let permit = house.authorizer.authorize(resolved, &Arc::default(), None).unwrap();
     let answer = house.kms.execute(permit, &Directory).await.unwrap();
     let ids = (Uuid::from_u128(1), Uuid::from_u128(2));
     house
