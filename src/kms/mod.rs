@@ -29,7 +29,7 @@ mod working_key;
 
 pub use answer::Answer;
 pub use api::{Kind, operation_names};
-pub use backup::{Backup, BackupError, BackupHeader, BackupReader, restore};
+pub use backup::{Backup, BackupError, BackupHeader, BackupReader, begins_as_backup, restore};
 pub use engine::{Kms, OpenError, RootKeyIds, Settings, root_key_ids};
 pub use error::KmsError;
 pub use events::ServiceEvent;
