@@ -6,13 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::data_dir::{DataDirArgs, finish, print};
-use crate::config::{Config, RootKeySource, require_new_data_dir};
+use crate::config::{Config, DataLock, RootKeySource, UNFINISHED_RESTORE, require_new_data_dir};
 use crate::kms::{BackupHeader, BackupReader, restore};
 use crate::seal::{Keyring, RootKey};
 use crate::store::{DATA_FILE, RedbSettings, RedbStore};
-
-/// Where a restore is made before it gets its name; a start does not mind one that was cut short.
-const UNFINISHED: &str = ".restore.tmp";
 
 /// Make a new data directory from a backup
 ///
@@ -28,9 +25,10 @@ default root.key in the data directory: put it there first), or in the file that
 names, which is then copied to where the configuration says. After a rotation of the root key an
 older backup needs the older key, kept as root.key.ID.
 
-The data directory must be new or empty, but for root keys, credentials and credentials.toml. Put
-back what no backup holds: credentials and credentials.toml (or make a key with `keystile access-key
-create`), the configuration and the files that it names. The audit log begins anew.
+The backup must be a regular file. The data directory must be new or empty, but for root keys,
+credentials and credentials.toml. Put back what no backup holds: credentials and credentials.toml (or
+make a key with `keystile access-key create`), the configuration and the files that it names. The
+audit log begins anew. After a restore that was cut short, run it again.
 
 Changes made after the backup are lost with it: a key that was created later is not there, and what
 a later rotation encrypted does not decrypt.")]
@@ -50,6 +48,10 @@ impl RestoreArgs {
             let config = self.data.config()?;
             require_new_data_dir(&config).map_err(|error| error.to_string())?;
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", self.file.display());
+            // Before it is opened, which for a pipe would wait for a writer.
+            if !fs::metadata(&self.file).map_err(|error| wrong(&error))?.is_file() {
+                return Err(wrong(&"a regular file is needed, since it is read twice"));
+            }
             let mut file = File::open(&self.file).map_err(|error| wrong(&error))?;
             let open = |file| BackupReader::new(BufReader::with_capacity(1 << 16, file));
             let backup = open(file.try_clone().map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
@@ -57,9 +59,17 @@ impl RestoreArgs {
             let root_keys = self.root_keys(&config, &header)?;
             backup.check(&root_keys).map_err(|error| wrong(&error))?;
 
+            // Asked again of the directory, now that no other process can change the answers.
+            let _lock = DataLock::take(&config.data_dir).map_err(|error| error.to_string())?;
+            require_new_data_dir(&config).map_err(|error| error.to_string())?;
+            let root_keys = self.root_keys(&config, &header)?;
             file.rewind().map_err(|error| wrong(&error))?;
+            let backup = open(file).map_err(|error| wrong(&error))?;
+            if *backup.header() != header {
+                return Err(wrong(&"the backup was changed while it was read"));
+            }
             let place = DataPlace::new(&config.data_dir)?;
-            let rows = place.fill(open(file).map_err(|error| wrong(&error))?).await.map_err(|error| wrong(&error))?;
+            let rows = place.fill(backup, &root_keys).await.map_err(|error| wrong(&error))?;
             if self.root_key_file.is_some() {
                 let (current, next) = needed(&root_keys, &header);
                 let current = current.ok_or("the root key is not at hand")?;
@@ -100,12 +110,17 @@ impl RestoreArgs {
         if let RootKeySource::Env(_) = config.root_key {
             return Ok(keys);
         }
-        match find(&config.root_key)? {
-            Some(present) if ids.into_iter().flatten().any(|id| present.get(id).is_none()) => Err(format!(
-                "another root key ({}) is where the configuration says, and is not replaced: move it away",
-                present.first_id()
-            )),
-            _ => Ok(keys),
+        if let Some(present) = find(&config.root_key)?
+            && ids.into_iter().flatten().all(|id| present.get(id).is_some())
+        {
+            return Ok(keys);
+        }
+        let in_the_way = config.root_key.in_the_way(&header.root_key_id, header.next_root_key_id.as_deref());
+        match in_the_way.map_err(|error| error.to_string())? {
+            Some((file, id)) => {
+                Err(format!("{}: another root key ({id}) is there, and is not replaced: move it away", file.display()))
+            }
+            None => Ok(keys),
         }
     }
 }
@@ -123,7 +138,7 @@ struct DataPlace {
 
 impl DataPlace {
     fn new(path: &Path) -> Result<Self, String> {
-        let unfinished = path.join(UNFINISHED);
+        let unfinished = path.join(UNFINISHED_RESTORE);
         // One that was cut short before.
         if let Err(error) = fs::remove_dir_all(&unfinished)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -134,14 +149,15 @@ impl DataPlace {
     }
 
     /// Writes the rows; the store is closed afterwards.
-    async fn fill(&self, backup: BackupReader<BufReader<File>>) -> Result<u64, String> {
+    async fn fill(&self, backup: BackupReader<BufReader<File>>, root_keys: &Keyring) -> Result<u64, String> {
         let store = RedbStore::open(&self.unfinished, &RedbSettings::default()).map_err(|error| error.to_string())?;
-        restore(backup, &store).await.map_err(|error| error.to_string())
+        restore(backup, root_keys, &store).await.map_err(|error| error.to_string())
     }
 
-    /// The data gets its name, durably.
+    /// The data gets its name, durably. A link, and no renaming, which would replace a file that
+    /// something without the lock had put there.
     fn finish(&self) -> std::io::Result<()> {
-        fs::rename(self.unfinished.join(DATA_FILE), self.path.join(DATA_FILE))?;
+        fs::hard_link(self.unfinished.join(DATA_FILE), self.path.join(DATA_FILE))?;
         File::open(&self.path)?.sync_all()?;
         // Its own name is new as well.
         File::open(self.path.canonicalize()?.parent().unwrap_or(Path::new("/")))?.sync_all()

@@ -39,7 +39,8 @@ Example:
 
 The new root key is made beside the present one as root.key.new, and at the end gets its name; the
 present one is kept as root.key.ID. Keep that for as long as there are backups from before, apart
-from them. A root.key.new that is there already is taken (`openssl rand -base64 32` makes one).
+from them. A root.key.new that is there already is taken (`openssl rand -base64 32` makes one),
+unless its key was replaced before.
 
 Where the configuration names an environment variable, [root_key] env = \"NAME\", put the new root
 key into NAME_NEW, of the server where one runs (restart it with both), and run this command. Then
@@ -57,28 +58,36 @@ impl RootKeyArgs {
         let Command::Rotate(command) = self.command;
         finish(async move {
             let config = command.data.config()?;
-            let status = rotate(&config).await?;
-            print(&told(&config.root_key, &status))
+            let outcome = rotate(&config).await?;
+            print(&told(&config.root_key, &outcome))
         })
     }
 }
 
-async fn rotate(config: &Config) -> Result<RotationStatus, String> {
+/// What came of the rotation that a call began, completed or joined.
+enum Outcome {
+    /// It ended with this.
+    Ended(RotationStatus),
+    /// It ended, and a later one had begun before its end was seen: this was seen last of it.
+    Superseded(RotationStatus),
+}
+
+async fn rotate(config: &Config) -> Result<Outcome, String> {
     match open_stopped(config).await.map_err(|error| error.to_string())? {
         None => rotate_online(config).await,
-        Some(kms) => {
+        Some((_lock, kms)) => {
             let total = AtomicU64::new(0);
             let progress = |count| {
                 let before = total.fetch_add(count, Ordering::Relaxed);
                 show(before, before + count);
             };
             let status = rotate_root_key(&kms, &config.root_key, &progress).await.map_err(|error| error.to_string())?;
-            Ok(RotationStatus { rewrapped: total.into_inner(), ..status })
+            Ok(Outcome::Ended(RotationStatus { rewrapped: total.into_inner(), ..status }))
         }
     }
 }
 
-async fn rotate_online(config: &Config) -> Result<RotationStatus, String> {
+async fn rotate_online(config: &Config) -> Result<Outcome, String> {
     let server = AdminClient::find(&config.data_dir).map_err(|error| error.to_string())?;
     let mut status = server.rotate_root_key().await.map_err(|error| error.to_string())?;
     while status.under_way {
@@ -90,10 +99,14 @@ async fn rotate_online(config: &Config) -> Result<RotationStatus, String> {
         }
         tokio::time::sleep(POLL).await;
         let next = server.root_key_rotation().await.map_err(|error| error.to_string())?;
+        // One begins only when the one before has ended.
+        if next.to != status.to {
+            return Ok(Outcome::Superseded(status));
+        }
         show(status.rewrapped, next.rewrapped);
         status = next;
     }
-    Ok(status)
+    Ok(Outcome::Ended(status))
 }
 
 /// A line for each ten thousand.
@@ -103,8 +116,15 @@ fn show(before: u64, now: u64) {
     }
 }
 
-fn told(source: &RootKeySource, status: &RotationStatus) -> String {
+fn told(source: &RootKeySource, outcome: &Outcome) -> String {
+    let (Outcome::Ended(status) | Outcome::Superseded(status)) = outcome;
     let (from, to) = (status.from.as_deref().unwrap_or_default(), status.to.as_deref().unwrap_or_default());
+    if let Outcome::Superseded(_) = outcome {
+        return format!(
+            "the root key {to} took the place of {from}, and another rotation began after that; {}",
+            source.describe_old(from)
+        );
+    }
     let keys = if status.rewrapped == 1 { "key" } else { "keys" };
     format!(
         "re-wrapped {} backing {keys}: the root key is now {to}, no longer {from}; {}",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::directory::{first_account, root_credentials_file};
 use super::files::{create_private_dir, write_atomically};
-use super::{Config, ConfigError, RootKeySource, root_key};
+use super::{Config, ConfigError, RootKeySource, data_lock, root_key};
 use crate::identity::{NewAccessKey, SharedCredentials};
 use crate::seal::RootKey;
 
@@ -32,11 +32,16 @@ const DEFAULT_ACCOUNT: &str = "111122223333";
 
 /// What a directory may hold and still be new: what is put there before the store is, and what
 /// file systems put into an empty volume.
-const NOT_DATA: [&str; 4] = ["credentials", "credentials.toml", "root.key", "lost+found"];
+const NOT_DATA: [&str; 5] = ["credentials", "credentials.toml", "root.key", "lost+found", data_lock::FILE];
+
+/// The folder in the data directory in which a restore is made before the data gets its name.
+/// Another restore may begin anew where it is; a server must not take it for a new directory.
+pub const UNFINISHED_RESTORE: &str = ".restore.tmp";
 
 /// Makes the data directory if there is none (0700), and, in a new one alone, the root key and the
 /// root user's access key (0600). Whatever fails on the way, the next start goes on from there:
-/// the root key, without which nothing can be stored, is made last.
+/// the root key, without which nothing can be stored, is made last. The caller holds the
+/// directory's [`DataLock`](super::DataLock).
 ///
 /// # Errors
 /// A root key that is missing or malformed, files that can't be read or written, credentials
@@ -69,6 +74,9 @@ pub fn prepare_data_dir(config: &Config) -> Result<DataDir, ConfigError> {
             return Err(ConfigError::member("root_key.env", format!("{name} is not set")));
         }
     };
+    if let RootKeySource::File(file) = &config.root_key {
+        warn_of_shared_root_keys(file);
+    }
     Ok(DataDir { path: path.clone(), new, root_key, credentials: present.then_some(credentials) })
 }
 
@@ -136,8 +144,23 @@ pub fn require_new_data_dir(config: &Config) -> Result<(), ConfigError> {
     ))
 }
 
+/// The root key's file, the next one's, and those that were replaced: each opens some backup.
+fn warn_of_shared_root_keys(file: &Path) {
+    let files = root_key::files(file).unwrap_or_else(|error| {
+        tracing::warn!(%error, "whether others may read the root keys could not be looked up");
+        Vec::new()
+    });
+    for path in files.into_iter().filter(|path| is_shared(path)) {
+        tracing::warn!(path = %path.display(), "the file of a root key is open to other users; chmod 600 closes it");
+    }
+}
+
+fn is_shared(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
 fn warn_if_shared(path: &Path) {
-    if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
+    if is_shared(path) {
         tracing::warn!(path = %path.display(), "the data directory is open to other users; chmod 700 closes it");
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn sync_directory_of(file: &Path) -> std::io::Result<()> {
 }
 
 /// The directory that holds a file.
-fn directory_of(path: &Path) -> PathBuf {
+pub(super) fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_path_buf(),
         _ => PathBuf::from("."),

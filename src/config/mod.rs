@@ -3,6 +3,7 @@
 
 mod access_keys;
 mod data_dir;
+mod data_lock;
 mod directory;
 mod error;
 mod files;
@@ -13,7 +14,8 @@ mod settings;
 mod units;
 
 pub use access_keys::{AddedKey, add_access_key};
-pub use data_dir::{DataDir, prepare_data_dir, require_new_data_dir};
+pub use data_dir::{DataDir, UNFINISHED_RESTORE, prepare_data_dir, require_new_data_dir};
+pub use data_lock::DataLock;
 pub use directory::load_directory;
 pub use error::ConfigError;
 pub(crate) use files::end_of_text;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::rand::SystemRandom;
 use zeroize::Zeroizing;
 
-use super::files::{read_if_exists, sync_directory_of, write_atomically};
+use super::files::{directory_of, read_if_exists, sync_directory_of, write_atomically};
 use super::{ConfigError, RootKeySource};
 use crate::seal::{Keyring, RootKey};
 
@@ -71,12 +71,25 @@ impl RootKeySource {
     /// of the root key.
     ///
     /// # Errors
-    /// Files that can't be read or written; a variable that is not set, or holds the present key.
+    /// Files that can't be read or written; a key that was replaced before; a variable that is not
+    /// set, or holds the present key.
     pub fn next(&self, present: &str) -> Result<RootKey, ConfigError> {
         match self {
             Self::File(file) => {
                 let next = next_of(file);
                 if let Some(key) = read(&next)? {
+                    let retired = beside(file, &key.id());
+                    // Whoever had it then has it still: it would undo a rotation.
+                    if read(&retired)?.is_some() {
+                        return Err(ConfigError::file(
+                            &next,
+                            format!(
+                                "holds a root key that was replaced before ({} holds it too) and is not taken back: \
+                                 remove the file, and a new key is made, or put a new key into it",
+                                retired.display()
+                            ),
+                        ));
+                    }
                     return Ok(key);
                 }
                 let key = RootKey::generate(&SystemRandom::new())
@@ -120,8 +133,40 @@ impl RootKeySource {
             write(&beside(file, &configured.id()), &configured)?;
             write(file, &new)?;
         }
-        let removed = fs::remove_file(&next).and_then(|()| sync_directory_of(&next));
-        removed.map_err(|error| ConfigError::io(&next, "remove", &error))
+        remove(&next)
+    }
+
+    /// While `next` takes the place of `current`: where somebody swapped their files, so that the
+    /// configured name is the next key's already, the present key is put under its id at once,
+    /// which is where it belongs at the end. Otherwise nothing. May be cut short and called again
+    /// at any point.
+    ///
+    /// # Errors
+    /// Files that can't be read or written: they are then as a later call expects them.
+    pub fn accept_swapped(&self, current: &str, next: &str) -> Result<(), ConfigError> {
+        let Self::File(file) = self else { return Ok(()) };
+        let (Some(configured), Some(other)) = (read(file)?, read(&next_of(file))?) else { return Ok(()) };
+        if configured.id() != next || other.id() != current {
+            return Ok(());
+        }
+        write(&beside(file, current), &other)?;
+        remove(&next_of(file))
+    }
+
+    /// A file that lies where [`put`](Self::put) would put a root key with one of these ids, and
+    /// holds another one: its path and the id in it.
+    ///
+    /// # Errors
+    /// Files that can't be read, or hold no root key.
+    pub fn in_the_way(&self, current: &str, next: Option<&str>) -> Result<Option<(PathBuf, String)>, ConfigError> {
+        let Self::File(file) = self else { return Ok(None) };
+        let wanted = [Some((file.clone(), current)), next.map(|next| (next_of(file), next))];
+        for (path, id) in wanted.into_iter().flatten() {
+            if let Some(other) = read(&path)?.map(|key| key.id()).filter(|other| other != id) {
+                return Ok(Some((path, other)));
+            }
+        }
+        Ok(None)
     }
 
     /// Puts root keys in the configured place of a new data directory, the first under the
@@ -175,6 +220,28 @@ fn read_variable(name: &str) -> Result<Option<RootKey>, ConfigError> {
 
 fn write(file: &Path, key: &RootKey) -> Result<(), ConfigError> {
     write_atomically(file, Zeroizing::new(format!("{}\n", key.to_base64().as_str())).as_bytes())
+}
+
+/// Durably.
+fn remove(file: &Path) -> Result<(), ConfigError> {
+    let removed = fs::remove_file(file).and_then(|()| sync_directory_of(file));
+    removed.map_err(|error| ConfigError::io(file, "remove", &error))
+}
+
+/// The files of root keys that are there: the configured one, and those named after it.
+pub(super) fn files(file: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let Some(name) = file.file_name() else { return Ok(Vec::new()) };
+    let directory = directory_of(file);
+    let wrong = |error| ConfigError::io(&directory, "read the directory of the root key", &error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&directory).map_err(wrong)? {
+        let other = entry.map_err(wrong)?.file_name();
+        let rest = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b".")) {
+            found.push(directory.join(other));
+        }
+    }
+    Ok(found)
 }
 
 fn next_of(file: &Path) -> PathBuf {
@@ -262,6 +329,60 @@ mod tests {
             assert_eq!((place.id("root.key"), place.id(&format!("root.key.{old}"))), (new.clone(), old.clone()));
             assert!(place.finds([&old, &new]));
         }
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_is_not_taken_back() {
+        let place = Place::new();
+        let file = place.root.path().join("root.key");
+        let old = place.id("root.key");
+        let new = place.source.next(&old).unwrap().id();
+        place.source.settle(&new).unwrap();
+        fs::copy(beside(&file, &old), next_of(&file)).unwrap();
+        let error = place.source.next(&new).unwrap_err().to_string();
+        assert!(error.contains("root.key.new: holds a root key that was replaced before"), "{error}");
+        assert_eq!((place.id("root.key"), place.id("root.key.new")), (new.clone(), old.clone()), "nothing was changed");
+        fs::remove_file(next_of(&file)).unwrap();
+        assert!(![old, new.clone()].contains(&place.source.next(&new).unwrap().id()));
+    }
+
+    #[test]
+    fn files_that_were_swapped_amid_a_rotation_end_as_others_do() {
+        // How many of the two files of it are done when it is cut short.
+        for done in 0..=2 {
+            let place = Place::new();
+            let file = place.root.path().join("root.key");
+            let old = place.id("root.key");
+            let new = place.source.next(&old).unwrap().id();
+            place.source.accept_swapped(&old, &new).unwrap();
+            assert_eq!((place.id("root.key"), place.id("root.key.new")), (old.clone(), new.clone()), "not swapped");
+            fs::rename(&file, place.root.path().join("x")).unwrap();
+            fs::rename(next_of(&file), &file).unwrap();
+            fs::rename(place.root.path().join("x"), next_of(&file)).unwrap();
+            if done >= 1 {
+                fs::copy(next_of(&file), beside(&file, &old)).unwrap();
+            }
+            if done >= 2 {
+                fs::remove_file(next_of(&file)).unwrap();
+            }
+            assert!(place.finds([&old, &new]), "{done}");
+            place.source.accept_swapped(&old, &new).unwrap();
+            assert!(place.finds([&old, &new]), "{done}");
+            place.source.settle(&new).unwrap();
+            assert_eq!(place.names(), ["root.key".to_owned(), format!("root.key.{old}")].into());
+            assert_eq!((place.id("root.key"), place.id(&format!("root.key.{old}"))), (new, old));
+        }
+    }
+
+    #[test]
+    fn the_files_of_root_keys_are_those_named_after_the_configured_one() {
+        let place = Place::new();
+        for name in ["root.key.new", "root.key.0123", "root.keys", "other"] {
+            fs::write(place.root.path().join(name), "x").unwrap();
+        }
+        let mut found = files(&place.root.path().join("root.key")).unwrap();
+        found.sort();
+        assert_eq!(found, ["root.key", "root.key.0123", "root.key.new"].map(|name| place.root.path().join(name)));
     }
 
     #[test]

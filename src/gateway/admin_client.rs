@@ -21,11 +21,17 @@ const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// Why the running server did not do what a command asked it for.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// A server uses the data directory, and how to reach it is not known.
-    #[error("a server uses this data directory, and how to ask it is not known yet: {0}")]
+    /// Another process uses the data directory, and no server says how to reach it.
+    #[error(
+        "another process uses this data directory: a command that is at work, or a server that is starting or \
+         stopping; try again at its end ({0})"
+    )]
     Unknown(#[from] ConfigError),
     /// It was not reached, or broke off.
-    #[error("the server that uses this data directory does not answer at {address}: {error}")]
+    #[error(
+        "another process uses this data directory, and the server that admin.json names does not answer at {address}: \
+         {error}"
+    )]
     Unreachable {
         /// Where its admin listener is said to be.
         address: std::net::SocketAddr,

@@ -5,7 +5,7 @@ use super::run::ServeError;
 use crate::authz::{self, Authorizer};
 use crate::aws::{OffsetClock, SystemClock};
 use crate::cedar::Documents;
-use crate::config::Config;
+use crate::config::{Config, DataLock, UNFINISHED_RESTORE};
 use crate::kms::{self, Kms};
 use crate::seal::RootKey;
 use crate::store::{self, DATA_FILE, RedbSettings, RedbStore};
@@ -52,13 +52,34 @@ pub(super) async fn open(
     Ok(kms)
 }
 
-/// The engine over a data directory that no server uses; none where one does.
+/// Refuses a data directory whose data a restore was to make and did not finish. What a finished
+/// one left behind is removed. The caller holds the directory's lock: no restore is at work.
+pub(super) fn require_finished_restore(config: &Config) -> Result<(), ServeError> {
+    let unfinished = config.data_dir.join(UNFINISHED_RESTORE);
+    if !fs::exists(&unfinished)? {
+        return Ok(());
+    }
+    if fs::exists(config.data_dir.join(DATA_FILE))? {
+        fs::remove_dir_all(&unfinished)?;
+        return Ok(());
+    }
+    Err(ServeError::UnfinishedRestore { data_dir: config.data_dir.clone(), unfinished })
+}
+
+/// The engine over a data directory that no other process uses, behind the lock of that directory;
+/// none where one does.
 ///
 /// # Errors
 /// A directory that holds no data, and whatever keeps a server from starting there.
-pub async fn open_stopped(config: &Config) -> Result<Option<Kms>, ServeError> {
-    let file = config.data_dir.join(DATA_FILE);
-    if !fs::exists(&file)? {
+pub async fn open_stopped(config: &Config) -> Result<Option<(DataLock, Kms)>, ServeError> {
+    let holds = |name| fs::exists(config.data_dir.join(name));
+    if !holds(DATA_FILE)? && !holds(UNFINISHED_RESTORE)? {
+        return Err(ServeError::NoData(config.data_dir.clone()));
+    }
+    let Some(lock) = DataLock::try_take(&config.data_dir)? else { return Ok(None) };
+    require_finished_restore(config)?;
+    // A restore may have failed since: what opens the store would make one.
+    if !holds(DATA_FILE)? {
         return Err(ServeError::NoData(config.data_dir.clone()));
     }
     let store = match open_store(config) {
@@ -72,5 +93,6 @@ pub async fn open_stopped(config: &Config) -> Result<Option<Kms>, ServeError> {
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: 0 }));
     let documents = Arc::new(Documents::default());
     // A clock that was moved is no matter here: it dates an event or two.
-    open(config, store, root_key, clock, &documents, &authorizer, true).await.map(Some)
+    let kms = open(config, store, root_key, clock, &documents, &authorizer, true).await?;
+    Ok(Some((lock, kms)))
 }

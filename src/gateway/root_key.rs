@@ -72,7 +72,13 @@ fn under_way(kms: &Kms) -> RotationStatus {
 
 /// The files last: until then both keys are where they were.
 async fn complete(kms: &Kms, source: &RootKeySource, progress: &(dyn Fn(u64) + Sync)) -> Result<(), RotationError> {
+    let ids = kms.root_key_ids();
+    let accept_swapped = || ids.next.as_ref().map_or(Ok(()), |next| source.accept_swapped(&ids.current, next));
+    // Before the end, so that the present key is under its id however this is cut short; and after
+    // it, for files that were swapped meanwhile.
+    accept_swapped()?;
     kms.complete_root_key_rotation(progress).await?;
+    accept_swapped()?;
     source.settle(&kms.root_key_ids().current)?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::audit::{self, AuditError, AuditLog};
 use crate::authz::{self, Authorizer};
 use crate::aws::{Clock, OffsetClock, SystemClock};
 use crate::cedar::Documents;
-use crate::config::{Config, ConfigError, DataDir, Overrides, load_directory, prepare_data_dir};
+use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, load_directory, prepare_data_dir};
 use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::{InvalidSkew, Profile};
@@ -51,6 +51,17 @@ pub enum ServeError {
     /// A command found nothing to work on.
     #[error("{0} holds no data")]
     NoData(PathBuf),
+    /// A restore was cut short: there may be nothing else in the directory, which is yet not new.
+    #[error(
+        "{data_dir}: a restore into this data directory was not finished: run `keystile restore` again, or remove \
+         {unfinished} to begin with an empty store"
+    )]
+    UnfinishedRestore {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// What the restore left.
+        unfinished: PathBuf,
+    },
     /// A command found data and no root key.
     #[error("the root key of {0} is not there: put it back")]
     NoRootKey(PathBuf),
@@ -107,6 +118,9 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let documents = Arc::new(Documents::default());
     // Before anything is made on disk: broken identities leave no half-made data directory.
     load_directory(&config, &documents)?;
+    // Held until everything else of this function is gone.
+    let _lock = DataLock::take(&config.data_dir)?;
+    engine::require_finished_restore(&config)?;
     let data_dir = prepare_data_dir(&config)?;
     let access = AdminAccess::new(listeners.admin.local_addr()?)?;
     let state = Arc::new(open(&config, &data_dir, &documents, access).await?);

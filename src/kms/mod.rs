@@ -31,7 +31,7 @@ mod wrapped_material;
 
 pub use answer::Answer;
 pub use api::{Kind, is_mutation, is_served, operation_errors, operation_names};
-pub use backup::{Backup, BackupError, BackupHeader, BackupReader, restore};
+pub use backup::{Backup, BackupError, BackupHeader, BackupReader, begins_as_backup, restore};
 pub use engine::{Kms, OpenError, RootKeyIds, Settings, root_key_ids};
 pub use error::KmsError;
 pub use events::ServiceEvent;

@@ -7,25 +7,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 
-use crate::root_key::{all_decrypt, key_with_ciphertexts};
+use crate::root_key::{all_decrypt, begin_rotation, key_with_ciphertexts};
 use crate::support::{Server, Setup, keystile};
 
 const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [{"Sid": "mine", "Effect": "Allow",
     "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}]}"#;
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Runs a command that must succeed.
-fn ok(arguments: &[&str]) -> String {
+pub(crate) fn ok(arguments: &[&str]) -> String {
     let (code, said) = keystile(arguments);
     assert_eq!(code, Some(0), "{said}");
     said
 }
 
 /// Runs a command that must be refused, with that reason.
-fn refused(arguments: &[&str], reason: &str) {
+pub(crate) fn refused(arguments: &[&str], reason: &str) {
     let (code, said) = keystile(arguments);
     assert!(code == Some(2) && said.contains(reason), "{said}");
 }
@@ -108,13 +108,13 @@ async fn a_backup_made_while_writing_restores_every_key() {
 }
 
 /// A stopped server with one key, and a backup of it.
-struct BackedUp {
+pub(crate) struct BackedUp {
     root: tempfile::TempDir,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl BackedUp {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut server = Server::start();
         assert_eq!(server.call("CreateKey", "{}").status, 200);
         server.stop("TERM");
@@ -123,7 +123,7 @@ impl BackedUp {
         Self { root, server }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
@@ -182,21 +182,85 @@ fn a_restore_takes_a_new_directory_and_its_own_root_key_alone() {
     refused(&restore, "is not empty");
     let mut names: Vec<_> = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["keystile.redb", "root.key"]);
+    assert_eq!(names, ["keystile.lock", "keystile.redb", "root.key"]);
 }
 
 #[test]
 fn a_backup_replaces_no_file_unless_it_is_told_to() {
     let backed_up = BackedUp::new();
     let (file, data) = (backed_up.path("b"), backed_up.server.path("data"));
-    std::fs::write(&file, "mine").unwrap();
+    let before = std::fs::read(&file).unwrap();
     refused(&["backup", text(&file), "--data-dir", text(&data)], "is there already; --force replaces it");
-    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    ok(&["backup", text(&file), "--data-dir", text(&data), "--force"]);
+    assert_ne!(std::fs::read(&file).unwrap(), before);
+    std::fs::write(&file, "").unwrap();
     ok(&["backup", text(&file), "--data-dir", text(&data), "--force"]);
     assert!(std::fs::read(&file).unwrap().starts_with(b"keystile backup\n"));
     assert_eq!(std::fs::read_dir(backed_up.root.path()).unwrap().count(), 1);
     refused(&["backup", text(&backed_up.path("c")), "--data-dir", text(&backed_up.path("d"))], "holds no data");
     assert!(!backed_up.path("d").exists());
+}
+
+#[test]
+fn a_backup_replaces_another_backup_alone_even_when_it_is_told_to() {
+    let backed_up = BackedUp::new();
+    let data = backed_up.server.path("data");
+    std::fs::write(backed_up.path("mine"), "keystile backup?").unwrap();
+    std::fs::write(data.join("empty"), "").unwrap();
+    std::os::unix::fs::symlink(backed_up.path("b"), backed_up.path("link")).unwrap();
+    std::fs::create_dir(backed_up.path("folder")).unwrap();
+    let names = ["root.key", "keystile.redb", "keystile.lock", "audit.jsonl", "credentials", "empty"];
+    let files = names.map(|name| data.join(name)).into_iter().chain([backed_up.path("mine")]);
+    for file in files {
+        let before = std::fs::read(&file).unwrap();
+        refused(&["backup", text(&file), "--data-dir", text(&data), "--force"], "is no backup made by");
+        assert_eq!(std::fs::read(&file).unwrap(), before, "{}", file.display());
+    }
+    for name in ["link", "folder"] {
+        let file = backed_up.path(name);
+        refused(&["backup", text(&file), "--data-dir", text(&data), "--force"], "is no regular file");
+    }
+    assert!(std::fs::symlink_metadata(backed_up.path("link")).unwrap().is_symlink());
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_restored() {
+    let backed_up = BackedUp::new();
+    let bytes = std::fs::read(backed_up.path("b")).unwrap();
+    let (to, key) = (backed_up.path("to"), backed_up.server.path("data/root.key"));
+    let restore = ["restore", "/dev/stdin", "--data-dir", text(&to), "--root-key-file", text(&key)];
+    let ran = crate::command::run(&restore, &bytes, backed_up.root.path());
+    assert!(ran.status == 2 && ran.err.contains("a regular file is needed"), "{ran:?}");
+    backed_up.restore_fails(".", "a regular file is needed");
+    assert!(!to.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_made_amid_a_rotation_of_the_root_key_takes_no_other_next_key() {
+    let backed_up = tokio::task::spawn_blocking(BackedUp::new).await.unwrap();
+    let (file, data) = (backed_up.path("amid"), backed_up.server.path("data"));
+    begin_rotation(&data).await;
+    ok(&["backup", text(&file), "--data-dir", text(&data)]);
+    let (current, next) = (data.join("root.key"), data.join("root.key.new"));
+    let to = backed_up.path("to");
+    std::fs::create_dir(&to).unwrap();
+    let other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    let restore = ["restore", text(&file), "--data-dir", text(&to), "--root-key-file", text(&current)];
+    for present in [None, Some(&current)] {
+        if let Some(present) = present {
+            std::fs::copy(present, to.join("root.key")).unwrap();
+        }
+        std::fs::write(to.join("root.key.new"), other).unwrap();
+        refused(&restore, "root.key.new: another root key (");
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 1 + usize::from(present.is_some()), "nothing is written");
+        assert_eq!(std::fs::read_to_string(to.join("root.key.new")).unwrap(), other);
+    }
+    std::fs::remove_file(to.join("root.key.new")).unwrap();
+    ok(&restore);
+    assert_eq!(std::fs::read(to.join("root.key")).unwrap(), std::fs::read(&current).unwrap());
+    assert_eq!(std::fs::read(to.join("root.key.new")).unwrap(), std::fs::read(&next).unwrap());
+    ok(&["root-key", "rotate", "--data-dir", text(&to)]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod check;
 mod command;
+mod data_lock;
 mod drain;
 mod explanation;
 mod first_light;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
+use keystile::config::{Config, Overrides};
+use keystile::gateway::open_stopped;
 use serde_json::Value;
 
 use crate::support::{Server, Setup, keystile};
@@ -54,6 +56,15 @@ async fn many(kms: &Client, keys: usize) -> Vec<Blob> {
     all
 }
 
+/// Begins a rotation of a stopped server's root key, and goes no further.
+pub(crate) async fn begin_rotation(data: &Path) {
+    let overrides = Overrides { data_dir: Some(data.to_owned()), ..Overrides::default() };
+    let config = Config::load(None, &overrides).unwrap();
+    let (_lock, kms) = open_stopped(&config).await.unwrap().unwrap();
+    let next = config.root_key.next(&kms.root_key_ids().current).unwrap();
+    kms.begin_root_key_rotation(&next).await.unwrap();
+}
+
 /// Runs `keystile root-key rotate` on a server's data.
 async fn rotate(data: &Path) -> (Option<i32>, String) {
     let data = data.to_str().unwrap().to_owned();
@@ -65,12 +76,17 @@ fn root_keys(data: &Path) -> BTreeSet<String> {
     names.filter(|name| name.starts_with("root.key")).collect()
 }
 
-/// A request to the admin listener with the token of the data directory.
+/// How the rotation of a running server goes.
 fn status(server: &Server) -> Value {
+    ask(server, "GET")
+}
+
+/// A request to the admin listener with the token of the data directory.
+fn ask(server: &Server, method: &str) -> Value {
     let access: Value =
         serde_json::from_str(&std::fs::read_to_string(server.path("data/admin.json")).unwrap()).unwrap();
     let request = format!(
-        "GET /root-key/rotation HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        "{method} /root-key/rotation HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
         access["token"].as_str().unwrap()
     );
     let answer = crate::raw::exchange(server.admin, request.as_bytes());
@@ -228,6 +244,94 @@ async fn root_keys_in_variables_are_rotated_by_a_second_variable() {
     let server = setup.variable("KEYSTILE_TEST_ROOT", NEW).start();
     all_decrypt(&server.client(), &ciphertexts).await;
     assert!(root_keys(&data).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_key_that_was_replaced_is_not_taken_back() {
+    let mut server = Server::start();
+    let data = server.path("data");
+    assert_eq!(rotate(&data).await.0, Some(0));
+    let retired = root_keys(&data).into_iter().find(|name| name != "root.key").unwrap();
+    let present = std::fs::read(data.join("root.key")).unwrap();
+    std::fs::copy(data.join(&retired), data.join("root.key.new")).unwrap();
+    for stopped in [false, true] {
+        if stopped {
+            server.stop("TERM");
+        }
+        let (code, said) = rotate(&data).await;
+        assert!(code == Some(2) && said.contains("holds a root key that was replaced before"), "{said}");
+        assert_eq!(std::fs::read(data.join("root.key")).unwrap(), present);
+    }
+    std::fs::remove_file(data.join("root.key.new")).unwrap();
+    assert_eq!(rotate(&data).await.0, Some(0));
+    assert_eq!(root_keys(&data).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_were_swapped_amid_a_rotation_end_as_others_do() {
+    let mut server = Server::start();
+    let ciphertexts = many(&server.client(), 8).await;
+    let data = server.path("data");
+    for by_the_server in [false, true] {
+        server.stop("TERM");
+        begin_rotation(&data).await;
+        let read = |name| std::fs::read(data.join(name)).unwrap();
+        let (old, new, count) = (read("root.key"), read("root.key.new"), root_keys(&data).len());
+        std::fs::write(data.join("root.key"), &new).unwrap();
+        std::fs::write(data.join("root.key.new"), &old).unwrap();
+        if !by_the_server {
+            let (code, said) = rotate(&data).await;
+            assert_eq!(code, Some(0), "{said}");
+        }
+        server = server.into_setup().start();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while status(&server)["under_way"] == true {
+            assert!(Instant::now() < deadline, "{}", server.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(read("root.key"), new);
+        let names = root_keys(&data);
+        assert!(names.len() == count && !names.contains("root.key.new"), "{names:?}");
+        assert!(names.iter().any(|name| name != "root.key" && std::fs::read(data.join(name)).unwrap() == old));
+        all_decrypt(&server.client(), &ciphertexts).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_tells_of_the_rotation_that_it_began() {
+    let server = Server::start();
+    many(&server.client(), 8).await;
+    let data = server.path("data");
+    let command = tokio::spawn(async move { rotate(&data).await });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let first = loop {
+        let status = status(&server);
+        if status["to"].is_string() && status["under_way"] == false {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+    };
+    // Before the command asks again how its own goes.
+    let second = ask(&server, "POST");
+    assert_eq!(second["from"], first["to"]);
+    let (code, said) = command.await.unwrap();
+    let (from, to) = (first["from"].as_str().unwrap(), first["to"].as_str().unwrap());
+    assert!(code == Some(0) && said.contains(from) && said.contains(to), "{said}");
+    assert!(!said.contains(second["to"].as_str().unwrap()), "{said}");
+    let kept = format!("root.key.{from}");
+    assert!(said.contains(&kept) && root_keys(&server.path("data")).contains(&kept), "{said}");
+}
+
+#[test]
+fn a_root_key_that_others_may_read_is_warned_of() {
+    let mut server = Server::start();
+    assert!(!server.said().contains("open to other users"), "{}", server.said());
+    server.stop("TERM");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    std::fs::set_permissions(server.path("data/root.key"), mode).unwrap();
+    let server = server.into_setup().start();
+    let said = server.said();
+    assert!(said.lines().any(|line| line.contains("open to other users") && line.contains("root.key")), "{said}");
 }
 
 #[test]

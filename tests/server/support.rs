@@ -87,7 +87,16 @@ impl Setup {
 
     /// Starts a server that must not come up: its exit status and what it said on stderr.
     pub(crate) fn fails(&self) -> (Option<i32>, String) {
-        let output = self.command().output().unwrap();
+        let mut child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(40);
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                panic!("the server came up: {:?}", child.wait_with_output());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output().unwrap();
         assert!(output.stdout.is_empty(), "nothing is announced by a server that does not start");
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }

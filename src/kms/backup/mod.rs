@@ -17,7 +17,7 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
-pub use reader::{BackupReader, restore};
+pub use reader::{BackupReader, begins_as_backup, restore};
 pub use writer::Backup;
 
 /// How every backup begins, in every format.

@@ -34,6 +34,16 @@ enum Next {
     End(Ending),
 }
 
+/// Whether a file begins as every backup does, in every format.
+///
+/// # Errors
+/// It can't be read.
+pub fn begins_as_backup(bytes: impl Read) -> std::io::Result<bool> {
+    let mut beginning = Vec::new();
+    bytes.take(MAGIC.len() as u64).read_to_end(&mut beginning)?;
+    Ok(beginning == MAGIC)
+}
+
 impl<R: Read> BackupReader<R> {
     /// Reads the beginning of a backup. `bytes` should be buffered.
     ///
@@ -78,19 +88,20 @@ impl<R: Read> BackupReader<R> {
     /// # Errors
     /// A backup that is cut, altered, or sealed under a root key that is not at hand.
     pub fn check(mut self, root_keys: &Keyring) -> Result<u64, BackupError> {
-        let missing = |id: &String| BackupError::RootKeyMissing(id.clone());
-        let id = &self.header.root_key_id;
-        let root_key = root_keys.get(id).ok_or_else(|| missing(id))?;
-        if let Some(next) = &self.header.next_root_key_id {
-            root_keys.get(next).ok_or_else(|| missing(next))?;
+        for id in [Some(&self.header.root_key_id), self.header.next_root_key_id.as_ref()].into_iter().flatten() {
+            root_keys.get(id).ok_or_else(|| BackupError::RootKeyMissing(id.clone()))?;
         }
         let ending = self.skim()?;
+        self.authenticate(&ending, root_keys)?;
+        Ok(self.rows)
+    }
+
+    /// A holder of the root key that the header names wrote it.
+    fn authenticate(&self, ending: &Ending, root_keys: &Keyring) -> Result<(), BackupError> {
+        let id = &self.header.root_key_id;
+        let root_key = root_keys.get(id).ok_or_else(|| BackupError::RootKeyMissing(id.clone()))?;
         let code = root_key.authenticate(CODE_LABEL, &ending.hash);
-        if bool::from(code.ct_eq(&ending.code)) {
-            Ok(self.rows)
-        } else {
-            Err(BackupError::Unauthentic(self.header.root_key_id))
-        }
+        if bool::from(code.ct_eq(&ending.code)) { Ok(()) } else { Err(BackupError::Unauthentic(id.clone())) }
     }
 
     /// Reads the backup to its end and answers how many rows it has: it is whole and undamaged.
@@ -165,18 +176,26 @@ impl<R: Read> BackupReader<R> {
 }
 
 /// Writes the rows of a backup into a new store, and answers how many. The backup should have been
-/// checked before; that it is whole is found out again.
+/// checked before; it is found out again that it is whole and that a holder of its root key wrote
+/// it, since the file may have been changed between the two readings.
 ///
 /// # Errors
-/// As [`BackupReader::check_whole`], and where the store fails: it then holds a part of the rows.
-pub async fn restore<R: Read>(mut backup: BackupReader<R>, store: &dyn Store) -> Result<u64, BackupError> {
+/// As [`BackupReader::check`], and where the store fails: what the store holds then is of no use.
+pub async fn restore<R: Read>(
+    mut backup: BackupReader<R>,
+    root_keys: &Keyring,
+    store: &dyn Store,
+) -> Result<u64, BackupError> {
     let (mut writes, mut bytes) = (Vec::new(), 0);
     loop {
         let next = backup.next()?;
         let ended = matches!(next, Next::End(_));
-        if let Next::Row(key, value) = next {
-            bytes += key.len() + value.len();
-            writes.push(Write::Put(key, value));
+        match next {
+            Next::Row(key, value) => {
+                bytes += key.len() + value.len();
+                writes.push(Write::Put(key, value));
+            }
+            Next::End(ending) => backup.authenticate(&ending, root_keys)?,
         }
         if ended || bytes >= COMMIT_BYTES || writes.len() >= COMMIT_ROWS {
             bytes = 0;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use data_encoding::BASE64;
-use keystile::kms::{BackupReader, OpenError, RootKeyIds, restore};
+use keystile::kms::{BackupError, BackupReader, OpenError, RootKeyIds, restore};
 use keystile::seal::Keyring;
 use keystile::store::{
     BoxFuture, Change, ChangeStamps, Commit, CommitError, RedbSettings, RedbStore, Revision, Snapshot, Store,
     StoreError, Write,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::house::{House, root_key};
@@ -326,7 +327,7 @@ async fn a_backup_is_of_one_moment_and_restores_every_row() {
     assert_eq!(reader.check(&root_keys).unwrap(), before.len() as u64);
 
     let (_other, restored) = new_store();
-    restore(BackupReader::new(&bytes[..]).unwrap(), &*restored).await.unwrap();
+    restore(BackupReader::new(&bytes[..]).unwrap(), &root_keys, &*restored).await.unwrap();
     assert_eq!(rows(&restored, b"").await, before);
     let house = House::over(restored as Arc<dyn Store>, root_key(1)).await.unwrap();
     all_decrypt(&house, &ciphertexts).await;
@@ -353,8 +354,32 @@ async fn a_backup_during_a_rotation_names_both_root_keys() {
     }
     reader().check(&both()).unwrap();
     let (_other, restored) = new_store();
-    restore(reader(), &*restored).await.unwrap();
+    restore(reader(), &both(), &*restored).await.unwrap();
     let house = House::over(Arc::clone(&restored) as Arc<dyn Store>, both()).await.unwrap();
     house.kms.complete_root_key_rotation(&|_| ()).await.unwrap();
     all_decrypt(&house, &ciphertexts).await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_altered_after_it_was_checked_is_not_restored() {
+    let (_directory, store) = new_store();
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>, root_key(1)).await.unwrap();
+    house.ok("CreateKey", json!({"Description": "mine"})).await;
+    let mut backup = house.kms.backup().await.unwrap();
+    let mut bytes = Vec::new();
+    while let Some(piece) = backup.next().await.unwrap() {
+        bytes.extend(piece);
+    }
+    let root_keys = Keyring::from(root_key(1));
+    BackupReader::new(&bytes[..]).unwrap().check(&root_keys).unwrap();
+    // Whoever alters it can make the hash right, but not the code.
+    let at = bytes.windows(4).position(|four| four == b"mine").unwrap();
+    bytes[at..at + 4].copy_from_slice(b"evil");
+    let end = bytes.len() - 64;
+    let hash = Sha256::digest(&bytes[..end]);
+    bytes[end..end + 32].copy_from_slice(&hash);
+    let (_other, restored) = new_store();
+    let error = restore(BackupReader::new(&bytes[..]).unwrap(), &root_keys, &*restored).await.unwrap_err();
+    assert!(matches!(error, BackupError::Unauthentic(_)), "{error}");
+    assert_eq!(rows(&restored, b"").await, [], "the rows are few, and none was committed");
 }
