@@ -20,7 +20,8 @@ pub struct GrantSet {
     free: HashMap<String, Vec<usize>>,
     /// By operation and the whole context of `EncryptionContextEquals`.
     equals: HashMap<(String, BTreeMap<String, String>), Vec<usize>>,
-    /// By operation and the first pair of `EncryptionContextSubset`.
+    /// By operation and the rarest pair of `EncryptionContextSubset`: what many have in common tells
+    /// little.
     subsets: HashMap<(String, String, String), Vec<usize>>,
 }
 
@@ -29,6 +30,10 @@ impl GrantSet {
     #[must_use]
     pub fn new(grants: Vec<Grant>) -> Self {
         let mut set = Self::default();
+        let mut times: HashMap<(&String, &String), usize> = HashMap::new();
+        for pair in grants.iter().filter_map(|grant| grant.constraints.encryption_context_subset.as_ref()).flatten() {
+            *times.entry(pair).or_default() += 1;
+        }
         for (at, grant) in grants.iter().enumerate() {
             for operation in &grant.operations {
                 let operation = operation.to_ascii_lowercase();
@@ -40,10 +45,8 @@ impl GrantSet {
                 let place = match (&constraints.encryption_context_equals, &constraints.encryption_context_subset) {
                     (Some(equals), _) => set.equals.entry((operation, equals.clone())).or_default(),
                     (None, Some(subset)) => {
-                        let (key, value) = subset
-                            .first_key_value()
-                            .map(|(key, value)| (key.clone(), value.clone()))
-                            .unwrap_or_default();
+                        let rarest = subset.iter().min_by_key(|pair| times.get(pair));
+                        let (key, value) = rarest.map(|(key, value)| (key.clone(), value.clone())).unwrap_or_default();
                         set.subsets.entry((operation, key, value)).or_default()
                     }
                     (None, None) => set.free.entry(operation).or_default(),
@@ -180,6 +183,15 @@ mod tests {
         let set = GrantSet::new(vec![Grant { grantee, ..of_old }, of_new]);
         assert_eq!(found(&set, "DescribeKey", &[]), ["old", "new"]);
         assert_eq!(found(&set, "Decrypt", &[]), ["old", "new"]);
+    }
+
+    #[test]
+    fn what_many_grants_have_in_common_is_not_what_they_are_found_by() {
+        let all: Vec<Grant> = (0..1000)
+            .map(|n| grant(&n.to_string(), &["Decrypt"], subset(&[("app", "x"), ("volume", &n.to_string())])))
+            .collect();
+        let set = GrantSet::new(all);
+        assert_eq!(found(&set, "Decrypt", &[("app", "x"), ("volume", "57"), ("z", "1")]), ["57"]);
     }
 
     #[test]

@@ -81,7 +81,6 @@ fn for_aws_resource() -> (Cow<'static, str>, ContextValue<'static>) {
 pub(super) fn of(kind: Kind, input: &Input) -> Conditions {
     match input {
         Input::CreateGrant(create) => of_new_grant(create),
-        Input::ReplicateKey(request) => vec![("kms:replicaregion".into(), owned(&request.region))],
         Input::UpdatePrimaryRegion { region, .. } => vec![("kms:primaryregion".into(), owned(region))],
         Input::ListGrants { .. } | Input::RevokeGrant { .. } => vec![for_aws_resource()],
         Input::Key { key_id } if matches!(kind, Kind::DescribeKey | Kind::GetPublicKey) => {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::change::Change;
 use super::{ATTEMPTS, Kms, answer, seconds};
 use crate::kms::Answer;
+use crate::kms::api::Kind;
 use crate::kms::error::KmsError;
 use crate::kms::key_use::KeyUse;
 use crate::kms::name::KeyName;
@@ -32,21 +33,21 @@ pub(super) type Unsaved = std::sync::Mutex<Vec<Arc<Record<KeyView>>>>;
 impl Operation {
     /// Whether it is one of those that count as the use of a key.
     pub(super) fn uses_its_key(&self) -> bool {
-        const USES: [&str; 12] = [
-            "Decrypt",
-            "DeriveSharedSecret",
-            "Encrypt",
-            "GenerateDataKey",
-            "GenerateDataKeyPair",
-            "GenerateDataKeyPairWithoutPlaintext",
-            "GenerateDataKeyWithoutPlaintext",
-            "GenerateMac",
-            "ReEncrypt",
-            "Sign",
-            "Verify",
-            "VerifyMac",
-        ];
-        USES.contains(&self.name())
+        matches!(
+            self.kind,
+            Kind::Decrypt
+                | Kind::DeriveSharedSecret
+                | Kind::Encrypt
+                | Kind::GenerateDataKey
+                | Kind::GenerateDataKeyPair
+                | Kind::GenerateDataKeyPairWithoutPlaintext
+                | Kind::GenerateDataKeyWithoutPlaintext
+                | Kind::GenerateMac
+                | Kind::ReEncrypt
+                | Kind::Sign
+                | Kind::Verify
+                | Kind::VerifyMac
+        )
     }
 }
 

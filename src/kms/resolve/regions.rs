@@ -26,10 +26,7 @@ impl Kms {
         let replicate = &ActionName::of("kms:ReplicateKey");
         let conditions = vec![("kms:replicaregion".into(), conditions::owned(&request.region))];
         let mut checks = vec![asking.on_found(replicate, &primary, conditions)];
-        let Ok(key) = primary.key() else {
-            let name = KeyName { account: scene.account, region, id: crate::kms::KeyId::random(true) };
-            return Ok((Target::Replica { primary, name }, checks));
-        };
+        let Ok(key) = primary.key() else { return Ok((Target::Key(primary), checks)) };
         let name = KeyName { region: region.clone(), ..key.view().name.clone() };
         let there = Arc::new(Surroundings { region, ..(**asking.surroundings).clone() });
         let there = Asking { surroundings: &there, ..*asking };
