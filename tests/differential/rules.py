@@ -297,6 +297,16 @@ def mapped_addresses_as_ipv6(case, _):
     return case if changed else None
 
 
+def leading_zeros_are_no_address(case, _):
+    """`203.0.113.007` is no address: neither inside nor outside of any block."""
+    padded = re.compile(r"(^|\.)0\d")
+    def change(operator, key, values, context):
+        given = context.get(key.lower())
+        if base(operator) in ("IpAddress", "NotIpAddress") and isinstance(given, str) and ":" not in given and padded.search(given):
+            return NEVER
+    return change_conditions(case, change)
+
+
 def unreadable_values_fail_negations(case, _):
     """A request's value that is no number, or no date: it equals none, and is not unequal either."""
     readable = {"Numeric": re.compile(r"\s*[+-]?(\d|\.\d)"), "Date": re.compile(r"\d")}
@@ -393,6 +403,7 @@ RULES = [
     Rule("version-2008", imitate=as_version_2012),
     Rule("any-address", imitate=any_address_as_one),
     Rule("mapped-address", imitate=mapped_addresses_as_ipv6),
+    Rule("leading-zeros", imitate=leading_zeros_are_no_address),
     Rule("single-address", imitate=single_addresses_as_text),
     Rule("epoch-seconds", imitate=epoch_as_milliseconds),
     Rule("numbers", imitate=numbers_by_prefix),
