@@ -69,10 +69,12 @@ pub(super) fn identify(name: &KeyName, spec: KeySpec, usage: KeyUsage, material:
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::key_wrap::KeyWrapPadded as _;
+    use data_encoding::HEXLOWER;
 
     use super::*;
     use crate::kms::KeyId;
     use crate::kms::working_key::generate;
+    use crate::seal::nist_cases;
 
     fn name(byte: u8) -> KeyName {
         KeyName {
@@ -118,6 +120,20 @@ mod tests {
                 let expected = (one == other).then_some(b"thirty-three bytes of a material.".as_slice());
                 assert_eq!(outcome.as_ref().map(|material| material.as_slice()), expected, "{one:?} as {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_nist_wrapped_with_padding_unwraps() {
+        let hex = |value: &serde_json::Value| HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap();
+        let key = wrapping_key();
+        let WorkingKey::Encryption(pair) = &key else { panic!("no pair that encrypts") };
+        for case in nist_cases("aes_256_kwp") {
+            let aes = pair.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &hex(&case["K"])).unwrap();
+            let blob = [aes.as_slice(), &hex(&case["C"])].concat();
+            let unwrapped = unwrap(&key, WrappingAlgorithm::RsaAesKeyWrapSha256, &blob);
+            let expected = case["P"].is_string().then(|| hex(&case["P"]));
+            assert_eq!(unwrapped.ok().map(|material| material.to_vec()), expected, "{case}");
         }
     }
 

@@ -76,15 +76,20 @@ pub fn open(key: &[u8; KEY_BYTES], label: &[u8], aad: &[u8], sealed: &[u8]) -> R
     let (head, body) = sealed.split_at(HEAD_BYTES);
     let (ciphertext, tag) = body.split_at(body.len() - TAG_BYTES);
     let (salt, nonce) = head.split_at(SALT_BYTES);
+    decrypt(&cipher(key, label, salt)?, nonce, aad, ciphertext, tag)
+}
+
+fn decrypt(
+    cipher: &LessSafeKey,
+    nonce: &[u8],
+    aad: &[u8],
+    ciphertext: &[u8],
+    tag: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Truncated)?;
     let mut plaintext = Zeroizing::new(vec![0u8; ciphertext.len()]);
-    cipher(key, label, salt)?
-        .open_separate_gather(
-            Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Truncated)?,
-            Aad::from(aad),
-            ciphertext,
-            tag,
-            &mut plaintext,
-        )
+    cipher
+        .open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, &mut plaintext)
         .map_err(|_| SealError::Inauthentic)?;
     Ok(plaintext)
 }
@@ -97,8 +102,11 @@ fn cipher(key: &[u8; KEY_BYTES], label: &[u8], salt: &[u8]) -> Result<LessSafeKe
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use data_encoding::HEXLOWER;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::seal::nist_cases;
 
     const KEY: [u8; 32] = [7; 32];
 
@@ -162,5 +170,16 @@ mod tests {
         let mut body = sealed[28..].to_vec();
         let nonce = Nonce::try_assume_unique_for_key(&sealed[16..28]).unwrap();
         assert_eq!(cipher.open_in_place(nonce, Aad::from(b"aad"), &mut body).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn what_nist_encrypted_opens() {
+        let hex = |value: &serde_json::Value| HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap();
+        for case in nist_cases("aes_256_gcm") {
+            let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &hex(&case["Key"])).unwrap());
+            let opened = decrypt(&cipher, &hex(&case["IV"]), &hex(&case["AAD"]), &hex(&case["CT"]), &hex(&case["Tag"]));
+            let expected = case["PT"].is_string().then(|| hex(&case["PT"]));
+            assert_eq!(opened.ok().map(|plaintext| plaintext.to_vec()), expected, "{case}");
+        }
     }
 }

@@ -33,3 +33,11 @@ pub enum SealError {
     #[error("the plaintext is too long to seal")]
     TooLong,
 }
+
+/// The cases of a file of NIST's known answers.
+#[cfg(test)]
+pub(crate) fn nist_cases(file: &str) -> Vec<serde_json::Value> {
+    let path = format!("{}/fixtures/nist/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    let mut read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    serde_json::from_value(read["cases"].take()).unwrap()
+}

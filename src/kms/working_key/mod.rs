@@ -8,9 +8,11 @@ mod agreement;
 mod encryption;
 mod generate;
 mod mac;
+#[cfg(test)]
+mod nist;
 mod signing;
 #[cfg(test)]
-mod vectors;
+mod wycheproof;
 
 pub(super) use agreement::AgreementPair;
 pub(super) use encryption::EncryptionPair;
