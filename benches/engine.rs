@@ -13,7 +13,7 @@ use keystile::authz::{Authorizer, Permit, PrincipalDirectory, PrincipalLookup, P
 use keystile::aws::{Caller, Clock, OffsetClock, Principal, Surroundings, SystemClock};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
-use keystile::kms::{Answer, Kms, Operation, Resolved, Settings};
+use keystile::kms::{Answer, Kms, Operation, Quotas, Resolved, Settings};
 use keystile::seal::RootKey;
 use keystile::store::{RedbSettings, RedbStore};
 use tokio::runtime::Runtime;
@@ -51,10 +51,11 @@ impl Bench {
             clock.clone(),
             Arc::new(Documents::default()),
             Arc::new(Authorizer::new(keystile::authz::Settings::default())),
-            Settings { max_grants_per_key: 1_000_000, ..Settings::default() },
+            Settings::default(),
             false,
         );
         let kms = runtime.block_on(opening).unwrap();
+        kms.enforce_quotas(Quotas { grants_per_key: 1_000_000, ..Quotas::default() });
         let root = "arn:aws:iam::111122223333:root";
         let caller = Caller {
             principal: root.parse().unwrap(),

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
+use super::quotas::QuotasTable;
 use super::units::{Shown, Size, Span};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
@@ -124,6 +125,7 @@ struct File {
     explain: ExplainTable,
     limits: LimitsTable,
     engine: EngineTable,
+    quotas: QuotasTable,
     store: StoreTable,
 }
 
@@ -192,8 +194,6 @@ struct ExplainTable {
 #[serde(deny_unknown_fields, default)]
 struct EngineTable {
     key_cache_bytes: Option<Spanned<Size>>,
-    max_keys: Option<Spanned<u32>>,
-    max_grants_per_key: Option<Spanned<u32>>,
     encryption_context_max_bytes: Option<Spanned<Size>>,
 }
 
@@ -295,10 +295,6 @@ impl File {
             explain: ExplainSettings { response_header: self.explain.response_header },
             engine: EngineSettings {
                 key_cache_bytes: within.size("engine.key_cache_bytes", engine.key_cache_bytes, 256 * MIB, 0..=TIB)?,
-                max_keys: within.range("engine.max_keys", engine.max_keys, 1_000_000, 1..=1_000_000_000)?.into(),
-                max_grants_per_key: within
-                    .range("engine.max_grants_per_key", engine.max_grants_per_key, 50_000, 1..=1_000_000)?
-                    .into(),
                 encryption_context_max_bytes: within.size(
                     "engine.encryption_context_max_bytes",
                     engine.encryption_context_max_bytes,
@@ -306,6 +302,7 @@ impl File {
                     KIB..=64 * KIB,
                 )?,
             },
+            quotas: self.quotas.resolve(&within)?,
             store: StoreSettings {
                 cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
             },
@@ -347,10 +344,10 @@ fn root_key(
 }
 
 /// Holds values to their ranges; an error names both ends.
-struct Ranges<'a>(Source<'a>);
+pub(super) struct Ranges<'a>(pub(super) Source<'a>);
 
 impl Ranges<'_> {
-    fn range<T: PartialOrd + Shown + Copy>(
+    pub(super) fn range<T: PartialOrd + Shown + Copy>(
         &self,
         member: &str,
         value: Option<Spanned<T>>,
@@ -372,7 +369,7 @@ impl Ranges<'_> {
     }
 
     /// In bytes.
-    fn size(
+    pub(super) fn size(
         &self,
         member: &str,
         value: Option<Spanned<Size>>,
@@ -493,6 +490,10 @@ mod tests {
             ("decision_cache", "max_bytes", "0", "\"1TiB\"", "-1", "\"1025GiB\""),
             ("engine", "key_cache_bytes", "0", "\"1TiB\"", "-1", "\"1025GiB\""),
             ("engine", "encryption_context_max_bytes", "1024", "\"64KiB\"", "1023", "65537"),
+            ("quotas", "keys", "1", "1000000000", "0", "1000000001"),
+            ("quotas", "aliases_per_key", "1", "1000", "0", "1001"),
+            ("quotas", "grants_per_key", "1", "1000000", "0", "1000001"),
+            ("quotas", "key_policy_bytes", "1024", "\"128KiB\"", "1023", "131073"),
             ("store", "cache_bytes", "\"1MiB\"", "\"1TiB\"", "1048575", "\"1025GiB\""),
         ];
         for (table, member, least, most, below, above) in limits {
@@ -543,6 +544,18 @@ mod tests {
                 "[log]\nformat = \"xml\"",
                 "etc/keystile.toml:2:10: log.format: unknown variant `xml`, expected `text` or `json`",
             ),
+            (
+                "[quotas]\nrequests_per_second = { CreateKey = 0.001 }",
+                "etc/keystile.toml:2:37: quotas.requests_per_second: 0.001 is out of range; give 0.01 to 1000000",
+            ),
+            (
+                "[quotas.requests_per_second]\nEncrypt = 5",
+                "etc/keystile.toml:2:1: quotas.requests_per_second: `Encrypt` is not the name of a request quota; those are",
+            ),
+            (
+                "[quotas]\nrequest_rates = \"none\"",
+                "etc/keystile.toml:2:17: quotas.request_rates: unknown variant `none`, expected `unlimited` or `aws`",
+            ),
             ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", "etc/keystile.toml:2:1: duplicate key"),
             ("listen = ", "etc/keystile.toml:1:"),
         ];
@@ -568,7 +581,7 @@ mod tests {
             ("[audit]\nfile = \"x\"", "2:1: audit.file"),
             ("[store]\ncache_bytes = \"2MiB\"", "1:2: store"),
             ("[decision_cache]\nmax_bytes = 0", "1:2: decision_cache"),
-            ("[engine]\nmax_keys = 7", "1:2: engine"),
+            ("[engine]\nkey_cache_bytes = 7", "1:2: engine"),
             ("[log]\nlevel = \"debug\"", "1:2: log"),
         ] {
             let error = old.reload_compatible(&parse(text).unwrap()).unwrap_err().to_string();

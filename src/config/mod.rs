@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod load;
 mod organization;
+mod quotas;
 mod root_key;
 mod settings;
 mod units;
@@ -23,5 +24,5 @@ pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};
 pub use settings::{
     AuditSettings, Config, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits, LogFormat,
-    LogSettings, RootKeySource, SignatureSettings, StoreSettings,
+    LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use crate::aws::Region;
+use crate::aws::catalogue::request_rates::RequestRates;
 
 /// The whole configuration, checked, with every default filled in and every path resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[engine]`.
     pub engine: EngineSettings,
+    /// `[quotas]`.
+    pub quotas: QuotaSettings,
     /// `[store]`.
     pub store: StoreSettings,
 }
@@ -147,12 +150,24 @@ pub struct Limits {
 pub struct EngineSettings {
     /// Bytes of key records and aliases that are kept in memory. Default 256 MiB.
     pub key_cache_bytes: u64,
-    /// Keys of an account in a region. 1 to 1,000,000,000, default 1,000,000.
-    pub max_keys: u64,
-    /// Grants on a key. 1 to 1,000,000, default 50,000.
-    pub max_grants_per_key: u64,
     /// Bytes of an encryption context, names and values. 1 KiB to 64 KiB, default 8 KiB.
     pub encryption_context_max_bytes: u64,
+}
+
+/// `[quotas]`: AWS's, where nothing else is said (KMS Developer Guide, "Resource quotas" and "Request
+/// quotas").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaSettings {
+    /// Customer managed keys of an account in a Region. 1 to 1,000,000,000, default 100,000.
+    pub keys: u64,
+    /// Aliases of a key. 1 to 1,000, default 50.
+    pub aliases_per_key: u32,
+    /// Grants on a key. 1 to 1,000,000, default 50,000.
+    pub grants_per_key: u64,
+    /// Bytes of a key policy. 1 KiB to 128 KiB, default 32 KiB.
+    pub key_policy_bytes: u64,
+    /// How often an account may call; by default as often as it likes.
+    pub request_rates: RequestRates,
 }
 
 /// `[store]`.

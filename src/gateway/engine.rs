@@ -5,8 +5,8 @@ use super::run::ServeError;
 use crate::authz::{self, Authorizer};
 use crate::aws::{OffsetClock, SystemClock};
 use crate::cedar::Documents;
-use crate::config::{Config, DataLock, UNFINISHED_RESTORE};
-use crate::kms::{self, Kms};
+use crate::config::{Config, DataLock, QuotaSettings, UNFINISHED_RESTORE};
+use crate::kms::{self, Kms, Quotas};
 use crate::seal::RootKey;
 use crate::store::{self, DATA_FILE, RedbSettings, RedbStore};
 
@@ -18,6 +18,17 @@ pub(super) fn open_store(config: &Config) -> Result<RedbStore, store::OpenError>
 
 fn bytes(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// The quotas as they are set.
+pub(super) fn quotas(settings: &QuotaSettings) -> Quotas {
+    Quotas {
+        keys: settings.keys,
+        aliases_per_key: settings.aliases_per_key as usize,
+        grants_per_key: settings.grants_per_key,
+        key_policy_bytes: bytes(settings.key_policy_bytes),
+        request_rates: settings.request_rates.clone(),
+    }
 }
 
 /// Opens the engine over a store, with every root key that it needs. What a rotation of the root
@@ -36,8 +47,6 @@ pub(super) async fn open(
     let root_keys = config.root_key.find(root_key, ids)?;
     let settings = kms::Settings {
         record_cache_bytes: bytes(config.engine.key_cache_bytes),
-        max_keys: config.engine.max_keys,
-        max_grants_per_key: config.engine.max_grants_per_key,
         encryption_context_max_bytes: bytes(config.engine.encryption_context_max_bytes),
         ..kms::Settings::default()
     };

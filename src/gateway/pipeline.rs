@@ -198,6 +198,8 @@ struct Report {
     resources: Vec<Arn>,
     decisions: Vec<Arc<Decision>>,
     explanation: Option<Explanation>,
+    /// Whether it was counted against the caller's quotas.
+    is_counted: bool,
     /// Whether the caller may be told the explanation.
     is_callers_own: bool,
 }
@@ -264,6 +266,9 @@ impl Call {
         stopwatch.lap(Stage::Resolve);
         let resolved = resolved.map_err(|error| self.attempt_failure(&error))?;
         report.resources = resources(&resolved);
+        if !std::mem::replace(&mut report.is_counted, true) {
+            state.kms.count_request(&resolved).map_err(|error| self.attempt_failure(&error))?;
+        }
         let permit = state.authorizer.authorize(resolved, &self.identity.policies, self.live.directory.organization());
         stopwatch.lap(Stage::Authorize);
         let permit = permit.map_err(|denial| {
@@ -314,6 +319,7 @@ impl Call {
             Ok(_) => Outcome::ok,
             Err(failure) if failure.status.is_server_error() => Outcome::server_error,
             Err(failure) if failure.code == "AccessDeniedException" => Outcome::denied,
+            Err(failure) if failure.code == "ThrottlingException" => Outcome::throttled,
             Err(_) => Outcome::client_error,
         };
         state.telemetry.request(report.operation, counted);

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::engine;
 use super::state::{Live, State};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, Overrides, load_directory};
@@ -21,6 +22,7 @@ impl Reloader {
             Ok((config, live)) => {
                 state.limits.send_replace(config.limits);
                 state.kms.serve_regions(config.regions.clone());
+                state.kms.enforce_quotas(engine::quotas(&config.quotas));
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();

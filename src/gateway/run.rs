@@ -200,6 +200,7 @@ async fn open(
     )
     .await?;
     kms.serve_regions(config.regions.clone());
+    kms.enforce_quotas(engine::quotas(&config.quotas));
     let (audit, recovery) = AuditLog::open(audit::Settings::new(config.audit.file.clone()), clock.as_ref())?;
     if recovery.torn_bytes > 0 {
         tracing::warn!(bytes = recovery.torn_bytes, "the audit log ended in an unfinished record, which was cut");

@@ -36,13 +36,20 @@ pub fn init_logging(settings: LogSettings) {
 pub(super) enum Outcome {
     ok,
     denied,
+    throttled,
     unauthenticated,
     client_error,
     server_error,
 }
 
-const OUTCOMES: [Outcome; 5] =
-    [Outcome::ok, Outcome::denied, Outcome::unauthenticated, Outcome::client_error, Outcome::server_error];
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::ok,
+    Outcome::denied,
+    Outcome::throttled,
+    Outcome::unauthenticated,
+    Outcome::client_error,
+    Outcome::server_error,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {

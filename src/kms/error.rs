@@ -124,6 +124,14 @@ pub(super) mod texts {
         KmsError::new("LimitExceededException", text)
     }
 
+    /// KMS Developer Guide, "Throttling AWS KMS requests".
+    pub(crate) fn throttled() -> KmsError {
+        KmsError::new(
+            "ThrottlingException",
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+        )
+    }
+
     pub(crate) fn malformed_policy(text: impl Into<String>) -> KmsError {
         KmsError::new("MalformedPolicyDocumentException", text)
     }

@@ -14,6 +14,7 @@ mod first_light;
 mod mistakes;
 mod organization;
 mod plain_json;
+mod quotas;
 mod raw;
 mod reload;
 mod root_key;

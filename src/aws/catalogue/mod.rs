@@ -8,6 +8,7 @@
 
 mod global;
 pub mod kms;
+pub mod request_rates;
 mod services;
 
 use std::borrow::Cow;

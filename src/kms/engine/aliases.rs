@@ -15,8 +15,6 @@ use crate::kms::resolve::{Found, Key, Scene};
 use crate::kms::rows;
 use crate::store::Record;
 
-/// Most aliases of a key (KMS Developer Guide, "Resource quotas").
-const MOST_ALIASES: usize = 50;
 /// Names that AWS keeps for its own keys.
 const RESERVED: &str = "alias/aws/";
 
@@ -44,7 +42,7 @@ impl Kms {
         }
         let mut change = Change::of(&key.record).absent(rows::alias(name));
         change.put(rows::alias(name), &AliasRecord { target: key.view().name.id, created: now, updated: now })?;
-        change.put_key(key.view(), &with_alias(key.view(), &name.name)?)?;
+        change.put_key(key.view(), &self.with_alias(key.view(), &name.name)?)?;
         self.commit(change).await?;
         Ok(about(key, &arn))
     }
@@ -74,7 +72,7 @@ impl Kms {
         if let Some(old) = present.filter(|old| old.view().name != new.view().name) {
             change = change.unchanged(rows::key(&old.view().name), old.record.mod_rev);
             change.put_key(old.view(), &without_alias(old.view(), &name.name))?;
-            change.put_key(new.view(), &with_alias(new.view(), &name.name)?)?;
+            change.put_key(new.view(), &self.with_alias(new.view(), &name.name)?)?;
         }
         self.commit(change).await?;
         Ok(about(new, &arn))
@@ -147,6 +145,17 @@ impl Kms {
         };
         Ok(Answer::of(window.answer("Aliases", found, |(name, _)| name.clone().into_bytes(), show)))
     }
+
+    fn with_alias(&self, view: &KeyView, name: &str) -> Result<KeyRecord, KmsError> {
+        let mut record = view.record.clone();
+        let most = self.enforced().quotas.aliases_per_key;
+        if record.aliases.len() >= most {
+            return Err(texts::limit(format!("The key has its most of {most} aliases.")));
+        }
+        record.aliases.push(name.to_owned());
+        record.aliases.sort_unstable();
+        Ok(record)
+    }
 }
 
 type Standing<'a> = (crate::aws::Arn, &'a Arc<Record<AliasRecord>>, Option<&'a Key>);
@@ -160,16 +169,6 @@ fn standing<'a>(
     let arn = name.arn()?;
     let row = row.ok_or_else(|| texts::no_such_alias(arn.as_str()))?;
     Ok((arn, row, present.and_then(|found| found.key().ok())))
-}
-
-fn with_alias(view: &KeyView, name: &str) -> Result<KeyRecord, KmsError> {
-    let mut record = view.record.clone();
-    if record.aliases.len() >= MOST_ALIASES {
-        return Err(texts::limit(format!("The key has its most of {MOST_ALIASES} aliases.")));
-    }
-    record.aliases.push(name.to_owned());
-    record.aliases.sort_unstable();
-    Ok(record)
 }
 
 fn without_alias(view: &KeyView, name: &str) -> KeyRecord {

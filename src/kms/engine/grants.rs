@@ -99,7 +99,7 @@ impl Kms {
                 own = Some((count.keys, found.mod_rev));
             }
         }
-        let most = self.settings().max_grants_per_key;
+        let most = self.enforced().quotas.grants_per_key;
         if total >= most {
             return Err(texts::limit(format!("The key has its most of {most} grants.")));
         }

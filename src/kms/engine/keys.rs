@@ -113,7 +113,7 @@ impl Kms {
                 own = Some((count.keys, found.mod_rev));
             }
         }
-        let most = self.inner.settings.max_keys;
+        let most = self.enforced().quotas.keys;
         if total >= most {
             return Err(texts::limit(format!("The account has reached its limit of {most} keys in this Region.")));
         }

@@ -37,6 +37,7 @@ use super::ciphertext::BackingKey;
 use super::error::{KmsError, texts};
 use super::name::KeyName;
 use super::operation::Input;
+use super::quotas::{Enforced, Quotas};
 use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, State, decode};
 use super::resolve::{Found, Key, Resolved, Target};
 use super::working_key::WorkingKey;
@@ -59,25 +60,14 @@ pub struct Settings {
     /// Most backing keys that are kept unwrapped in memory, and as many HMAC keys and key pairs
     /// (which take about 10 KB each with RSA or ML-DSA).
     pub material_cache_entries: u64,
-    /// Most keys of an account in a region.
-    pub max_keys: u64,
-    /// Most grants on a key.
-    pub max_grants_per_key: u64,
     /// Most bytes of an encryption context, keys and values together.
     pub encryption_context_max_bytes: usize,
 }
 
 impl Default for Settings {
-    /// 256 MiB of records, 100,000 backing keys (about 20 MB), a million keys (AWS's own quota is
-    /// 100,000), AWS's quota of 50,000 grants on a key, and 8 KiB of encryption context.
+    /// 256 MiB of records, 100,000 backing keys (about 20 MB), and 8 KiB of encryption context.
     fn default() -> Self {
-        Self {
-            record_cache_bytes: 256 << 20,
-            material_cache_entries: 100_000,
-            max_keys: 1_000_000,
-            max_grants_per_key: 50_000,
-            encryption_context_max_bytes: 8 << 10,
-        }
+        Self { record_cache_bytes: 256 << 20, material_cache_entries: 100_000, encryption_context_max_bytes: 8 << 10 }
     }
 }
 
@@ -144,6 +134,7 @@ struct Inner {
     unsaved_uses: last_use::Unsaved,
     /// The Regions that are served; none where all are.
     regions: ArcSwapOption<Vec<Region>>,
+    enforced: ArcSwap<Enforced>,
 }
 
 impl Kms {
@@ -202,6 +193,7 @@ impl Kms {
             heavy: heavy::Heavy::new(),
             unsaved_uses: last_use::Unsaved::default(),
             regions: ArcSwapOption::empty(),
+            enforced: ArcSwap::from_pointee(Enforced::new(Quotas::default())),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -210,6 +202,27 @@ impl Kms {
     /// every one. At first all are.
     pub fn serve_regions(&self, regions: Option<Vec<Region>>) {
         self.inner.regions.store(regions.map(Arc::new));
+    }
+
+    /// Puts quotas in force; at first AWS's resource quotas are, and no request quota. What there is more than they allow stays. Where the request rates
+    /// are others, counting begins anew.
+    pub fn enforce_quotas(&self, quotas: Quotas) {
+        if self.inner.enforced.load().quotas != quotas {
+            self.inner.enforced.store(Arc::new(Enforced::new(quotas)));
+        }
+    }
+
+    /// Counts a request against its caller's request quotas, once for each request however often it
+    /// is tried.
+    ///
+    /// # Errors
+    /// `ThrottlingException` for one that comes too soon.
+    pub fn count_request(&self, resolved: &Resolved) -> Result<(), KmsError> {
+        self.inner.enforced.load().throttle.count(resolved)
+    }
+
+    pub(super) fn enforced(&self) -> arc_swap::Guard<Arc<Enforced>> {
+        self.inner.enforced.load()
     }
 
     pub(super) fn serves(&self, region: &Region) -> bool {

@@ -19,9 +19,6 @@ use crate::kms::resolve::{Key, Resolved};
 use crate::kms::rows;
 use crate::kms::wire::ObjectText;
 
-/// Most bytes of a key policy (AWS KMS quotas, "Key policy document size").
-const MAX_POLICY_BYTES: usize = 32 * 1024;
-
 /// The only name a key policy has.
 const POLICY_NAME: &str = "default";
 
@@ -88,11 +85,9 @@ impl Kms {
     /// `LimitExceededException` for one too long; `MalformedPolicyDocumentException` with the place
     /// for one that is not in the policy grammar, or that names a principal that does not exist.
     pub(super) fn new_policy(&self, text: &str, directory: &dyn PrincipalDirectory) -> Result<NewPolicy, KmsError> {
-        if text.len() > MAX_POLICY_BYTES {
-            return Err(texts::limit(format!(
-                "The key policy has {} bytes, and may have at most {MAX_POLICY_BYTES}.",
-                text.len()
-            )));
+        let most = self.enforced().quotas.key_policy_bytes;
+        if text.len() > most {
+            return Err(texts::limit(format!("The key policy has {} bytes, and may have at most {most}.", text.len())));
         }
         let compiled = self
             .inner

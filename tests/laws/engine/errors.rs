@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use keystile::kms::{Settings, is_served, operation_errors, operation_names};
+use keystile::kms::{Quotas, is_served, operation_errors, operation_names};
 use keystile::store::{RedbSettings, RedbStore};
 use serde_json::json;
 
@@ -334,7 +334,7 @@ async fn broken(operation: &'static str) -> Option<String> {
 
 #[tokio::test]
 async fn each_error_is_reached_as_the_table_says() {
-    let house = House::with(Settings { max_grants_per_key: 3, ..Settings::default() }).await;
+    let house = House::with_quotas(Quotas { grants_per_key: 3, ..Quotas::default() }).await;
     let mut wrong = Vec::new();
     for (operation, code, how) in reached() {
         let told = how.code(&house, operation).await;

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use keystile::kms::Settings;
+use keystile::kms::Quotas;
 use serde_json::{Value, json};
 
 use super::house::{House, Outcome, text};
@@ -407,7 +407,7 @@ async fn what_is_no_grant_is_refused() {
 
 #[tokio::test]
 async fn a_key_has_a_most_of_grants() {
-    let house = House::with(Settings { max_grants_per_key: 3, ..Settings::default() }).await;
+    let house = House::with_quotas(Quotas { grants_per_key: 3, ..Quotas::default() }).await;
     let (key, _) = house.key().await;
     let body = json!({"KeyId": key, "GranteePrincipal": ALICE, "Operations": ["Encrypt"]});
     let mut id = String::new();

@@ -10,7 +10,7 @@ use keystile::authz::{Authorizer, PrincipalDirectory, PrincipalLookup, Principal
 use keystile::aws::{Caller, Clock, OffsetClock, Principal, Surroundings};
 use keystile::cedar::Documents;
 use keystile::iam::PrincipalPattern;
-use keystile::kms::{Kms, KmsError, OpenError, Operation, Settings};
+use keystile::kms::{Kms, KmsError, OpenError, Operation, Quotas, Settings};
 use keystile::seal::{Keyring, RootKey};
 use keystile::store::{RedbSettings, RedbStore, Store};
 use serde_json::{Value, json};
@@ -80,14 +80,16 @@ pub(crate) async fn open(
 
 impl House {
     pub(crate) async fn new() -> Self {
-        Self::with(Settings::default()).await
-    }
-
-    pub(crate) async fn with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
-        let (kms, authorizer) = open(directory.path(), root_key(1), &clock, settings, false).await.unwrap();
+        let (kms, authorizer) = open(directory.path(), root_key(1), &clock, Settings::default(), false).await.unwrap();
         Self { kms, clock, authorizer, directory, region: "us-east-1" }
+    }
+
+    pub(crate) async fn with_quotas(quotas: Quotas) -> Self {
+        let house = Self::new().await;
+        house.kms.enforce_quotas(quotas);
+        house
     }
 
     /// A house over a store that notes which rows are read and written.
@@ -165,9 +167,13 @@ impl House {
         };
         let text = body.to_string();
         let failed = |error: KmsError| (error.code().to_owned(), error.message().unwrap_or_default().to_owned());
+        let mut is_counted = false;
         loop {
             let parsed = Operation::parse(operation, text.as_bytes()).map_err(failed)?;
             let resolved = self.kms.resolve(parsed, caller, &surroundings()).await.map_err(failed)?;
+            if !std::mem::replace(&mut is_counted, true) {
+                self.kms.count_request(&resolved).map_err(failed)?;
+            }
             let permit = self.authorizer.authorize(resolved, &Arc::new(PrincipalPolicies::default()), None).map_err(
                 |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
             )?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use keystile::kms::Settings;
+use keystile::kms::{Quotas, Settings};
 use serde_json::{Value, json};
 
 use super::house::{ACCOUNT, DAY, House, START, open, root_key, text};
@@ -88,7 +88,7 @@ async fn lists_come_in_pages_without_gap_or_repetition() {
 
 #[tokio::test]
 async fn the_quota_of_keys_holds_at_the_limit() {
-    let house = Arc::new(House::with(Settings { max_keys: 20, ..Settings::default() }).await);
+    let house = Arc::new(House::with_quotas(Quotas { keys: 20, ..Quotas::default() }).await);
     let mut making = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let house = Arc::clone(&house);
