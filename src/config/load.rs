@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
 use super::quotas::QuotasTable;
+use super::tls::TlsTable;
 use super::units::{Shown, Size, Span};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
@@ -68,6 +69,7 @@ impl Config {
         let fixed = [
             ("listen", self.listen == new.listen),
             ("admin_listen", self.admin_listen == new.admin_listen),
+            ("tls", self.tls.is_some() == new.tls.is_some()),
             ("data_dir", self.data_dir == new.data_dir),
             ("root_key", self.root_key == new.root_key),
             ("limits.worker_threads", self.limits.worker_threads == new.limits.worker_threads),
@@ -116,6 +118,7 @@ struct File {
     admin_listen: Option<Address>,
     data_dir: Option<PathBuf>,
     regions: Option<Spanned<Vec<Region>>>,
+    tls: Option<Spanned<TlsTable>>,
     iam: IamTable,
     signature: SignatureTable,
     decision_cache: DecisionCacheTable,
@@ -238,6 +241,7 @@ impl File {
             file: path.map(Path::to_path_buf),
             places: places(source),
             listen: overrides.listen.or(self.listen.map(|a| a.0)).unwrap_or_else(|| loopback(4599)),
+            tls: self.tls.map(|table| TlsTable::resolve(table, base, source)).transpose()?,
             admin_listen: overrides.admin_listen.or(self.admin_listen.map(|a| a.0)).unwrap_or_else(|| loopback(4600)),
             test_clock: overrides.test_clock,
             regions,
@@ -534,6 +538,11 @@ mod tests {
                 "[signature]\nmax_skew_seconds = 59",
                 "etc/keystile.toml:2:20: signature.max_skew_seconds: 59 is out of range; give 60 to 900 (default 300)",
             ),
+            ("[tls]\ncertificate = \"a\"", "etc/keystile.toml:1:1: tls: give both `certificate` and `private_key`"),
+            (
+                "[tls]\ncertificate = \"a\"\nprivate_key = \"b\"\nclient_certificates = \"optional\"",
+                "etc/keystile.toml:1:1: tls: `client_certificates` needs the `client_ca` that signs them",
+            ),
             (
                 "[root_key]\nfile = \"a\"\nenv = \"B\"",
                 "etc/keystile.toml:1:1: root_key: give exactly one of `file` and `env`",
@@ -577,6 +586,7 @@ mod tests {
             ("listen = \"127.0.0.1:1\"", "1:1: listen"),
             ("\nadmin_listen = \"127.0.0.1:1\"", "2:1: admin_listen"),
             ("data_dir = \"x\"", "1:1: data_dir"),
+            ("[tls]\ncertificate = \"a\"\nprivate_key = \"b\"", "1:2: tls"),
             ("[root_key]\nenv = \"K\"", "1:2: root_key"),
             ("[audit]\nfile = \"x\"", "2:1: audit.file"),
             ("[store]\ncache_bytes = \"2MiB\"", "1:2: store"),

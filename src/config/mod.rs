@@ -12,6 +12,7 @@ mod organization;
 mod quotas;
 mod root_key;
 mod settings;
+mod tls;
 mod units;
 
 pub use access_keys::{AddedKey, add_access_key};
@@ -26,3 +27,4 @@ pub use settings::{
     AuditSettings, Config, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits, LogFormat,
     LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
 };
+pub use tls::{ClientCertificates, TlsSettings};

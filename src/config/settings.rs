@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::TlsSettings;
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub(super) places: BTreeMap<String, (u32, u32)>,
     /// Where the gateway listens. Port 0 picks a free port.
     pub listen: SocketAddr,
+    /// `[tls]`; none where the gateway speaks HTTP in the clear.
+    pub tls: Option<TlsSettings>,
     /// Where the admin listener is.
     pub admin_listen: SocketAddr,
     /// Where the data is kept.

@@ -21,12 +21,28 @@ const fn bad(why: &'static str) -> Rejection {
     Rejection::Bare(StatusCode::BAD_REQUEST, why)
 }
 
+/// Gives a request of HTTP/2 the `Host` of HTTP/1.1, which is signed as it: `:authority` stands in
+/// its place (RFC 9113, section 8.3.1).
+pub(super) fn name_host(parts: &mut Parts) {
+    if parts.version == Version::HTTP_2
+        && !parts.headers.contains_key(HOST)
+        && let Some(authority) = parts.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(HOST, host);
+    }
+}
+
 /// Lets in only requests that have one reading: one method, one path, one host, one framing.
 ///
 /// What stands here is what hyper 1.12 lets through and a verifier, or a proxy in front, could
 /// read otherwise than we do. Malformed HTTP that hyper refuses itself does not come this far.
-pub(super) fn admit(parts: &Parts, max_body_bytes: usize) -> Result<(), Rejection> {
+pub(super) fn admit(parts: &Parts, max_headers: usize, max_body_bytes: usize) -> Result<(), Rejection> {
     request_line(parts)?;
+    // HTTP/1.1 was held to it while it was read.
+    if parts.headers.len() > max_headers {
+        return Err(Rejection::Bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers"));
+    }
     host(parts)?;
     let headers = &parts.headers;
     for (name, value) in headers {
@@ -44,8 +60,8 @@ pub(super) fn admit(parts: &Parts, max_body_bytes: usize) -> Result<(), Rejectio
 }
 
 fn request_line(parts: &Parts) -> Result<(), Rejection> {
-    if parts.version != Version::HTTP_11 && parts.version != Version::HTTP_10 {
-        return Err(Rejection::Bare(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 is served"));
+    if ![Version::HTTP_10, Version::HTTP_11, Version::HTTP_2].contains(&parts.version) {
+        return Err(Rejection::Bare(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 and HTTP/2 are served"));
     }
     // A method is case-sensitive (RFC 9110, section 9.1): `post` is another one.
     if parts.method != Method::POST {
@@ -149,7 +165,7 @@ mod tests {
 
     fn outcome(request: http::request::Builder) -> Result<(), u16> {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        admit(&parts, 1000).map_err(|rejection| match rejection {
+        admit(&parts, 100, 1000).map_err(|rejection| match rejection {
             Rejection::Bare(status, _) => status.as_u16(),
             Rejection::Aws(failure) => failure.status.as_u16(),
         })

@@ -17,6 +17,8 @@ mod dispatch;
 mod engine;
 mod explanation;
 mod form;
+mod http_1;
+mod http_2;
 mod patience;
 mod pipeline;
 mod plain_json;

@@ -11,10 +11,11 @@ use hyper::body::Incoming;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::admission::{Rejection, admit};
+use super::admission::{Rejection, admit, name_host};
 use super::body::{self, BodyError};
 use super::form::Form;
 use super::respond::{Answer, Failure, bare, with};
+use super::server::Peer;
 use super::state::{Live, State};
 use super::telemetry::{Outcome, Stage, Stopwatch};
 use super::{dispatch, explanation, plain_json, request_id};
@@ -29,19 +30,20 @@ use crate::sigv4::{Received, Refusal, RefusalKind, Times, claimed_scope};
 const ATTEMPTS: usize = 5;
 
 /// One request of the gateway's listener, from its head to its answer.
-pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incoming>) -> Answer {
     let request_id = request_id::next();
-    let span = tracing::debug_span!("request", %request_id, %peer);
+    let span = tracing::debug_span!("request", %request_id, peer = %peer.address);
     line(state, peer, request, request_id).instrument(span).await
 }
 
-async fn line(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>, request_id: Uuid) -> Answer {
+async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request_id: Uuid) -> Answer {
     let mut stopwatch = state.telemetry.stopwatch();
     let live = state.live.load_full();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    name_host(&mut parts);
     let form = Form::of(&parts.headers);
     let limit = live.max_body_bytes();
-    if let Err(rejection) = admit(&parts, limit) {
+    if let Err(rejection) = admit(&parts, live.limits.max_headers as usize, limit) {
         return rejected(&state, rejection, form, request_id);
     }
     let body = match body::read(body, limit, live.limits.body_timeout).await {
@@ -62,14 +64,14 @@ async fn line(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>, r
     stopwatch.lap(Stage::Verify);
     let verified = match verified {
         Ok(verified) => verified,
-        Err(refusal) => return unauthenticated(&state, &refusal, &parts, form, peer, request_id),
+        Err(refusal) => return unauthenticated(&state, &refusal, &parts, form, peer.address, request_id),
     };
 
     let surroundings = Surroundings {
-        source_ip: Some(peer.ip().to_canonical()),
+        source_ip: Some(peer.address.ip().to_canonical()),
         user_agent: text(&parts.headers, &USER_AGENT),
         referer: text(&parts.headers, &REFERER),
-        secure_transport: false,
+        secure_transport: peer.is_secure,
         region: verified.region().clone(),
         now: times.session,
     };

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::ServerConfig;
+
 use super::engine;
 use super::state::{Live, State};
 use crate::cedar::Documents;
-use crate::config::{Config, ConfigError, Overrides, load_directory};
+use crate::config::{Config, ConfigError, Overrides, TlsSettings, load_directory};
 
 /// Reads the configuration anew and puts it in the old one's place: all of it, or nothing.
 pub(super) struct Reloader {
@@ -15,12 +17,16 @@ pub(super) struct Reloader {
     pub(super) current: Mutex<Config>,
 }
 
+/// What a configuration brings.
+type Prepared = (Config, Live, Option<Arc<ServerConfig>>);
+
 impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
         match self.prepare() {
-            Ok((config, live)) => {
+            Ok((config, live, tls)) => {
                 state.limits.send_replace(config.limits);
+                state.tls.send_replace(tls);
                 state.kms.serve_regions(config.regions.clone());
                 state.kms.enforce_quotas(engine::quotas(&config.quotas));
                 state.live.store(Arc::new(live));
@@ -35,7 +41,7 @@ impl Reloader {
         }
     }
 
-    fn prepare(&self) -> Result<(Config, Live), ConfigError> {
+    fn prepare(&self) -> Result<Prepared, ConfigError> {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
@@ -45,6 +51,7 @@ impl Reloader {
             member: "signature.max_skew_seconds".to_owned(),
             message: error.to_string(),
         })?;
-        Ok((config, live))
+        let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
+        Ok((config, live, tls))
     }
 }

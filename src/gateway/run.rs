@@ -21,7 +21,7 @@ use crate::audit::{self, AuditError, AuditLog};
 use crate::authz::{self, Authorizer};
 use crate::aws::{Clock, OffsetClock, SystemClock};
 use crate::cedar::Documents;
-use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, load_directory, prepare_data_dir};
+use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, TlsSettings, load_directory, prepare_data_dir};
 use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::{InvalidSkew, Profile};
@@ -134,11 +134,12 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
 
     let (stop, stopped) = watch::channel(false);
     let (stop_admin, admin_stopped) = watch::channel(false);
-    listeners.announce(&data_dir)?;
+    listeners.announce(&data_dir, state.tls.borrow().is_some())?;
     let scheduler = tokio::spawn(scheduler::run(Arc::clone(&state), stopped.clone()));
     let gateway = Server {
         listener: listeners.gateway,
         limits: state.limits.subscribe(),
+        tls: state.tls.subscribe(),
         connections: state.telemetry.connections.clone(),
     };
     let shared = Arc::clone(&state);
@@ -147,6 +148,7 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let admin = Server {
         listener: listeners.admin,
         limits: state.limits.subscribe(),
+        tls: watch::channel(None).1,
         connections: state.telemetry.admin_connections.clone(),
     };
     let shared = Arc::clone(&state);
@@ -216,6 +218,7 @@ async fn open(
         backups: Arc::new(Semaphore::new(1)),
         access,
         limits: watch::Sender::new(config.limits),
+        tls: watch::Sender::new(config.tls.as_ref().map(TlsSettings::load).transpose()?),
         live: ArcSwap::from_pointee(live),
         profile: Profile::kms(),
         authorizer,
@@ -291,7 +294,8 @@ impl Listeners {
     }
 
     /// Tells programs, on stdout, where to connect, and people, on stderr, how to begin.
-    fn announce(&self, data_dir: &DataDir) -> io::Result<()> {
+    fn announce(&self, data_dir: &DataDir, is_secure: bool) -> io::Result<()> {
+        let scheme = if is_secure { "https" } else { "http" };
         let gateway = self.gateway.local_addr()?;
         let mut err = io::stderr().lock();
         // Nobody may be reading; that is no reason not to serve.
@@ -300,12 +304,12 @@ impl Listeners {
             let file = std::path::absolute(credentials).unwrap_or_else(|_| credentials.clone());
             let _ = writeln!(
                 err,
-                "try:\nAWS_SHARED_CREDENTIALS_FILE={} aws --endpoint-url http://{gateway} --region us-east-1 kms create-key",
+                "try:\nAWS_SHARED_CREDENTIALS_FILE={} aws --endpoint-url {scheme}://{gateway} --region us-east-1 kms create-key",
                 shell_quoted(&file.display().to_string())
             );
         }
         let mut out = io::stdout().lock();
-        writeln!(out, "listening gateway http://{gateway}")?;
+        writeln!(out, "listening gateway {scheme}://{gateway}")?;
         writeln!(out, "listening admin http://{}", self.admin.local_addr()?)?;
         out.flush()
     }

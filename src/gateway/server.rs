@@ -6,31 +6,40 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use hyper_util::rt::TokioIo;
 use prometheus_client::metrics::gauge::Gauge;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
+use tokio_rustls::TlsAcceptor;
 
+use super::http_1;
+use super::http_2::{self, Streams};
 use super::patience::{Patience, Phase};
 use crate::config::Limits;
 
 /// What a body may fail with.
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// How many headers hyper takes without an allocation for each request.
-const HEADERS_ON_THE_STACK: u32 = 100;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The wait after a failed accept: out of file descriptors, most likely, which passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A listener with what it needs to serve HTTP/1.1.
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// Whether it came by TLS.
+    pub(super) is_secure: bool,
+}
+
+/// A listener with what it needs to serve HTTP.
 pub(super) struct Server {
     pub(super) listener: TcpListener,
     pub(super) limits: watch::Receiver<Limits>,
+    /// How it speaks TLS; none where it speaks in the clear.
+    pub(super) tls: watch::Receiver<Option<Arc<ServerConfig>>>,
     /// Connections open now.
     pub(super) connections: Gauge,
 }
@@ -40,18 +49,16 @@ impl Server {
     /// the last connection is.
     pub(super) async fn run<H, F, B>(mut self, handle: H, mut stop: watch::Receiver<bool>)
     where
-        H: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
+        H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let slots = Arc::new(Slots::default());
-        let graceful = GracefulShutdown::new();
         let mut limits = *self.limits.borrow_and_update();
-        let mut http = http(&limits);
         loop {
             // A full house takes nobody from the backlog: no accept before a slot is free.
             let next = async {
-                slots.free(limits.max_connections as usize).await;
+                slots.fewer_than(limits.max_connections as usize).await;
                 self.listener.accept().await
             };
             let accepted = tokio::select! {
@@ -61,12 +68,11 @@ impl Server {
                         break;
                     }
                     limits = *self.limits.borrow_and_update();
-                    http = self::http(&limits);
                     continue;
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            let (stream, peer) = match accepted {
+            let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -74,65 +80,74 @@ impl Server {
                     continue;
                 }
             };
-            let connection = connection(&http, stream, peer, limits.header_timeout, handle.clone());
-            let connection = graceful.watch(connection);
+            let tls = self.tls.borrow().clone();
+            let peer = Peer { address, is_secure: tls.is_some() };
+            let connection = serve(stream, tls, limits, peer, handle.clone(), stop.clone());
             let open = Open::new(&self.connections, &slots);
             tokio::spawn(async move {
                 // A client that breaks off, or breaks the protocol, was told what can be told.
                 if let Err(error) = connection.await {
-                    tracing::debug!(%error, %peer, "a connection ended early");
+                    tracing::debug!(error, %address, "a connection ended early");
                 }
                 drop(open);
             });
         }
         drop(self.listener);
-        graceful.shutdown().await;
+        slots.fewer_than(1).await;
     }
 }
 
-fn http(limits: &Limits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    let header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.idle_timeout)
-        .max_header_size(header_bytes)
-        // hyper wants room for the head and does not need more.
-        .max_buf_size(header_bytes.max(64 << 10))
-        // No `pipeline_flush`: with bytes unread it never sends the answer to a malformed request.
-        .half_close(false);
-    if limits.max_headers != HEADERS_ON_THE_STACK {
-        http.max_headers(limits.max_headers as usize);
-    }
-    http
-}
-
-fn connection<H, F, B>(
-    http: &http1::Builder,
+async fn serve<H, F, B>(
     stream: TcpStream,
-    peer: SocketAddr,
-    header_timeout: Duration,
+    tls: Option<Arc<ServerConfig>>,
+    limits: Limits,
+    peer: Peer,
     handle: H,
-) -> impl GracefulConnection<Output = hyper::Result<()>, Error = hyper::Error> + Send + use<H, F, B>
+    stop: watch::Receiver<bool>,
+) -> Result<(), BoxError>
 where
-    H: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     // Answers are small and written whole: nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     let phase = Phase::new();
-    let transport = Patience::new(TokioIo::new(stream), Arc::clone(&phase), header_timeout);
+    let turns = Arc::clone(&phase);
+    let service = {
+        let handle = handle.clone();
+        service_fn(move |request| {
+            turns.turn();
+            let turns = Arc::clone(&turns);
+            let answer = handle(peer, request);
+            async move {
+                let answer = answer.await;
+                turns.turn();
+                Ok::<_, Infallible>(answer)
+            }
+        })
+    };
+    let Some(tls) = tls else {
+        let transport = Patience::new(TokioIo::new(stream), phase, limits.header_timeout);
+        return http_1::serve(transport, service, &limits, stop).await;
+    };
+    let stream = tokio::time::timeout(limits.header_timeout, TlsAcceptor::from(tls).accept(stream)).await??;
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        let transport = Patience::new(TokioIo::new(stream), phase, limits.header_timeout);
+        return http_1::serve(transport, service, &limits, stop).await;
+    }
+    let streams = Arc::new(Streams::default());
+    let under_way = Arc::clone(&streams);
     let service = service_fn(move |request| {
-        phase.turn();
-        let phase = Arc::clone(&phase);
+        let under_way = Streams::begin(&under_way);
         let answer = handle(peer, request);
         async move {
             let answer = answer.await;
-            phase.turn();
+            drop(under_way);
             Ok::<_, Infallible>(answer)
         }
     });
-    http.serve_connection(transport, service)
+    http_2::serve(TokioIo::new(stream), service, &limits, &streams, stop).await
 }
 
 /// How many connections are open, and who waits for one to close.
@@ -144,7 +159,7 @@ struct Slots {
 
 impl Slots {
     /// Waits until fewer than `limit` are taken.
-    async fn free(&self, limit: usize) {
+    async fn fewer_than(&self, limit: usize) {
         while self.taken.load(Ordering::Acquire) >= limit {
             // One waits, so a wake-up between the look and the wait is kept for it.
             self.freed.notified().await;

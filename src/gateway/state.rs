@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ pub(super) struct State {
     pub(super) live: ArcSwap<Live>,
     /// What the listeners keep to; changes with `live`.
     pub(super) limits: watch::Sender<Limits>,
+    /// How the gateway's listener speaks TLS; changes with `live`.
+    pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
     pub(super) profile: Profile,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) kms: Kms,
