@@ -108,6 +108,13 @@ pub(super) enum State {
     PendingImport,
 }
 
+impl KeyRecord {
+    /// `KeyManager`: who keeps it.
+    pub(super) fn manager(&self) -> &'static str {
+        if let PolicyRef::Managed { .. } = self.policy { "AWS" } else { "CUSTOMER" }
+    }
+}
+
 impl State {
     /// When a key goes whose window begins now.
     pub(super) fn deletion_date(now: i64, window_days: i64) -> i64 {
@@ -147,6 +154,8 @@ pub(super) enum PolicyRef {
     Default,
     /// The row under the hash of its text, so many bytes long.
     Text { sha256: String, bytes: usize },
+    /// The policy of the service's AWS managed key: no row of its own. It is what makes a key one.
+    Managed { service: String },
 }
 
 /// A backing key, wrapped under the root key.
@@ -375,6 +384,8 @@ impl KeyView {
         let policy = match self.record.policy {
             PolicyRef::Default => 0,
             PolicyRef::Text { bytes, .. } => 1024 + 10 * bytes,
+            // Of about 1,500 bytes.
+            PolicyRef::Managed { .. } => 16 << 10,
         };
         size_of::<Self>() + 768 + self.record.description.len() + 2 * texts + imports + policy
     }

@@ -12,6 +12,7 @@ mod key_pairs;
 mod keys;
 mod last_use;
 mod macs;
+mod managed;
 mod material;
 mod outbox;
 mod page;
@@ -223,13 +224,15 @@ impl Kms {
     /// Does what is permitted. `directory` tells which principals a key policy may name.
     ///
     /// # Errors
-    /// What AWS answers. On [`KmsError::is_conflict`] nothing was done: parse, resolve, authorise
-    /// and execute anew, a bounded number of times.
+    /// What AWS answers. On [`KmsError::is_conflict`] nothing was done, but that an AWS managed key which
+    /// the request is the first to use may have been made: parse, resolve, authorise and execute anew, a
+    /// bounded number of times.
     pub async fn execute(
         &self,
         permit: Permit<Resolved>,
         directory: &dyn PrincipalDirectory,
     ) -> Result<Answer, KmsError> {
+        self.make_what_is_first_used(&permit.operation().target).await?;
         let operation = &permit.operation().operation;
         // What changes nothing may be done to the end, so that every error comes before the dry run's.
         let only_tried = operation.dry_run && !operation.is_mutation();

@@ -15,6 +15,7 @@ mod imports;
 mod keys;
 mod kinds;
 mod last_use;
+mod managed;
 mod regions;
 mod requests;
 mod root_key;
