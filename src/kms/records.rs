@@ -72,7 +72,7 @@ pub(super) struct KeyRecord {
     pub(super) usage: KeyUsage,
     #[serde(default)]
     pub(super) origin: Origin,
-    /// What was ever imported into it, in the order of the first time.
+    /// What was ever imported into it, or into the key of another Region, in the order of the first time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) imports: Vec<Import>,
 }

@@ -5,8 +5,6 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import ALICE, BOB, team_config
-
 YEAR = 365 * 86400
 
 
@@ -47,9 +45,8 @@ def test_a_managed_key_from_its_first_use_on(year_server):
     assert kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["KeyId"] == key["KeyId"]
 
 
-def test_who_may_look_at_no_key_makes_none(serve, tmp_path):
-    server = serve(config=team_config(tmp_path))
-    alice, bob = server.kms(*ALICE), server.kms(*BOB)
+def test_who_may_look_at_no_key_makes_none(team):
+    _, _, alice, bob = team
     with pytest.raises(ClientError, match="AccessDenied"):
         alice.describe_key(KeyId="alias/aws/ebs")
     assert "TargetKeyId" not in listed(bob)["alias/aws/ebs"]

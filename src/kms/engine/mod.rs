@@ -18,6 +18,7 @@ mod outbox;
 mod page;
 mod policies;
 mod public_encryption;
+mod regional_imports;
 mod regions;
 mod root_key;
 mod rotation;

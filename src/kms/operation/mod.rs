@@ -116,7 +116,6 @@ mod tests {
         for (operation, body, thing) in [
             ("CreateCustomKeyStore", "not even JSON", "CreateCustomKeyStore"),
             ("CreateKey", r#"{"Origin":"AWS_CLOUDHSM"}"#, "AWS_CLOUDHSM"),
-            ("CreateKey", r#"{"Origin":"EXTERNAL","MultiRegion":true}"#, "MultiRegion with Origin EXTERNAL"),
             ("CreateKey", r#"{"Origin":"EXTERNAL","KeySpec":"ML_DSA_65","KeyUsage":"SIGN_VERIFY"}"#, "ML_DSA_65"),
             (
                 "GetParametersForImport",

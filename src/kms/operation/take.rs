@@ -57,7 +57,7 @@ impl Input {
                 let (spec, usage) = spec::of_new_key(spec.as_deref(), members.text("KeyUsage").as_deref())?;
                 let origin = members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default();
                 let multi_region = members.truth("MultiRegion").unwrap_or(false);
-                held_to_origin(origin, spec, multi_region)?;
+                held_to_origin(origin, spec)?;
                 Self::CreateKey(CreateKey {
                     policy: members.text("Policy"),
                     description: members.text("Description"),

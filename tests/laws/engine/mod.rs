@@ -16,6 +16,7 @@ mod keys;
 mod kinds;
 mod last_use;
 mod managed;
+mod regional_imports;
 mod regions;
 mod requests;
 mod root_key;
