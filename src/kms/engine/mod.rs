@@ -298,6 +298,9 @@ impl Kms {
             (Target::ReEncrypt { source, destination }, Input::ReEncrypt(request)) => {
                 in_state(States::Enabled, source.key()?)?;
                 in_state(States::Enabled, destination.key()?)?;
+                if resolved.operation.ignores_ciphertext {
+                    return Self::try_re_encrypt(source.key()?, destination.key()?, request);
+                }
                 self.re_encrypt(source.key()?, destination.key()?, request).await
             }
             (Target::Key(found), input) => self.execute_on(permit, found.key()?, input, directory, now).await,
@@ -348,6 +351,9 @@ impl Kms {
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
             (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
                 self.encrypt(key, plaintext, context, algorithm.as_deref()).await
+            }
+            (_, Input::Decrypt { context, algorithm, .. }) if permit.operation().operation.ignores_ciphertext => {
+                Self::try_decrypt(key, context, algorithm.as_deref())
             }
             (_, Input::Decrypt { ciphertext, context, algorithm, .. }) => {
                 self.decrypt(key, ciphertext, context, algorithm.as_deref()).await

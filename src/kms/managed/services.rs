@@ -1,8 +1,8 @@
 //! The services that have an AWS managed key, with its key policy.
 //!
-//! The policies are those that AWS documents, where it does: of S3, EBS, RDS, DynamoDB, Secrets
-//! Manager, Systems Manager, Lambda, SNS, SQS, EFS, `OpenSearch` Service, MSK, `CodeCommit`, ACM and
-//! Backup. The others have the form that most of these share.
+//! The policies are those that AWS gives the keys of S3, EBS, RDS, DynamoDB, Secrets Manager, Systems
+//! Manager, Lambda, SNS, SQS, EFS, `OpenSearch` Service, MSK, `CodeCommit`, ACM and Backup. Those of the
+//! others (`FSx`, Glue, Kinesis, Kinesis Video, Redshift, X-Ray) have the form that most of these share.
 
 use super::Service;
 use super::policy::When::{CallerAccount, GrantIsForAwsResource, GrantOperations, OtherKey, Via, ViaAnyRegion};

@@ -65,7 +65,7 @@ async fn the_first_use_of_a_predefined_alias_makes_its_key() {
     assert!(policy.contains(r#""Id" : "auto-s3-2""#) && policy.contains("s3.us-east-1.amazonaws.com"), "{policy}");
     let events = house.kms.pending_events(10).await.unwrap();
     assert_eq!((events.len(), events[0].name.as_str()), (1, "CreateKey"));
-    assert_eq!(events[0].key.as_ref().map(|arn| arn.as_str()), Some(arn.as_str()));
+    assert_eq!(events[0].key.as_ref().map(keystile::aws::Arn::as_str), Some(arn.as_str()));
     assert_eq!(events[0].details, json!({"keyId": id, "aliasNames": [S3], "keyManager": "AWS"}));
 
     // Another service's, another Region's and another account's are others.

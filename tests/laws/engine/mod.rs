@@ -7,6 +7,7 @@ pub(crate) mod condition_keys;
 mod conditions;
 mod counting;
 mod cryptography;
+mod dry_run;
 pub(crate) mod errors;
 mod failing;
 mod grants;

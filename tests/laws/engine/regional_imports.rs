@@ -119,7 +119,7 @@ async fn material_goes_from_one_region_and_stays_in_the_others() {
     house.sleep(6);
     assert_eq!(house.kms.rotate_due().await.unwrap(), 1);
     let events = house.kms.pending_events(10).await.unwrap();
-    assert_eq!(events[0].region.as_ref().map(|region| region.as_str()), Some(ELSEWHERE));
+    assert_eq!(events[0].region.as_ref().map(keystile::aws::Region::as_str), Some(ELSEWHERE));
     assert_eq!(replicas[1].call(&house, "Decrypt", sealed.clone()).await.unwrap_err(), replicas[1].pending());
     replicas[0].ok(&house, "Decrypt", sealed.clone()).await;
     assert_eq!(stored(&store).await, 1);
