@@ -18,6 +18,7 @@ mod grant_token;
 mod imports;
 mod key_id;
 mod key_use;
+mod managed;
 mod name;
 mod operation;
 mod quotas;

@@ -72,7 +72,7 @@ pub(super) struct KeyRecord {
     pub(super) usage: KeyUsage,
     #[serde(default)]
     pub(super) origin: Origin,
-    /// What was ever imported into it, in the order of the first time.
+    /// What was ever imported into it, or into the key of another Region, in the order of the first time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) imports: Vec<Import>,
 }
@@ -106,6 +106,13 @@ pub(super) enum State {
     },
     /// Imported material is missing.
     PendingImport,
+}
+
+impl KeyRecord {
+    /// `KeyManager`: who keeps it.
+    pub(super) fn manager(&self) -> &'static str {
+        if let PolicyRef::Managed { .. } = self.policy { "AWS" } else { "CUSTOMER" }
+    }
 }
 
 impl State {
@@ -147,6 +154,8 @@ pub(super) enum PolicyRef {
     Default,
     /// The row under the hash of its text, so many bytes long.
     Text { sha256: String, bytes: usize },
+    /// The policy of the service's AWS managed key: no row of its own. It is what makes a key one.
+    Managed { service: String },
 }
 
 /// A backing key, wrapped under the root key.
@@ -375,6 +384,8 @@ impl KeyView {
         let policy = match self.record.policy {
             PolicyRef::Default => 0,
             PolicyRef::Text { bytes, .. } => 1024 + 10 * bytes,
+            // Of about 1,500 bytes.
+            PolicyRef::Managed { .. } => 16 << 10,
         };
         size_of::<Self>() + 768 + self.record.description.len() + 2 * texts + imports + policy
     }

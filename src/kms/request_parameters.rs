@@ -12,7 +12,11 @@ impl Operation {
     /// ciphertext; none where nothing is left.
     #[must_use]
     pub fn request_parameters(&self) -> Option<JsonText> {
-        self.input.shown().optional("dryRun", self.dry_run.then_some(true)).finish_unless_empty()
+        self.input
+            .shown()
+            .optional("dryRun", self.dry_run.then_some(true))
+            .optional("dryRunModifiers", self.ignores_ciphertext.then_some(["IGNORE_CIPHERTEXT"]))
+            .finish_unless_empty()
     }
 }
 

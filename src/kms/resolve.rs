@@ -80,6 +80,8 @@ pub(super) enum Target {
 #[derive(Clone)]
 pub(super) enum Found {
     Key(Key),
+    /// The AWS managed key of a predefined alias, which its first use makes: as it will be.
+    Unmade(Key),
     /// There is none; what the caller is told if it may know.
     Missing {
         arn: Arn,
@@ -114,21 +116,34 @@ impl Target {
             _ => [None, None],
         }
     }
+
+    /// The AWS managed keys that the request is the first to use.
+    pub(super) fn unmade(&self) -> impl Iterator<Item = &Key> {
+        let found: [Option<&Found>; 2] = match self {
+            Self::Key(found) => [Some(found), None],
+            Self::ReEncrypt { source, destination } => [Some(source), Some(destination)],
+            _ => [None, None],
+        };
+        found.into_iter().flatten().filter_map(|found| if let Found::Unmade(key) = found { Some(key) } else { None })
+    }
 }
 
 impl Found {
     /// # Errors
-    /// `NotFoundException` for what is missing.
+    /// `NotFoundException` for what is missing; a conflict for what is to be made first.
     pub(super) fn key(&self) -> Result<&Key, KmsError> {
         match self {
             Self::Key(key) => Ok(key),
+            Self::Unmade(_) => Err(KmsError::conflicting()),
             Self::Missing { error, .. } => Err(error.clone()),
         }
     }
 
     fn is_same_key(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Key(one), Self::Key(two)) => one.view().name == two.view().name,
+            (Self::Key(one) | Self::Unmade(one), Self::Key(two) | Self::Unmade(two)) => {
+                one.view().name == two.view().name
+            }
             _ => false,
         }
     }
@@ -201,7 +216,7 @@ impl Asking<'_> {
 
     fn on_found(&self, action: &ActionName, found: &Found, operation: Conditions) -> Check {
         match found {
-            Found::Key(key) => {
+            Found::Key(key) | Found::Unmade(key) => {
                 let resource = Resource::Key { arn: key.arn().clone(), attributes: Arc::clone(&key.view().attributes) };
                 let policy = AttachedDocument::from(Arc::clone(&key.policy));
                 Check { resource_policy: Some(policy), ..self.on(action, resource, operation) }
@@ -345,7 +360,7 @@ impl Kms {
         let row = self.alias(&name).await?;
         let present = match &row {
             Some(row) => Some(self.find(&name.key(row.value.target), scene.now).await?),
-            None => None,
+            None => self.unmade(&name, scene.now).await?.map(Found::Unmade),
         };
         let mut checks = vec![asking.on(action, Resource::Alias { arn: name.arn()? }, Vec::new())];
         checks.extend(new.as_ref().map(|found| asking.on_found(action, found, Vec::new())));
@@ -366,6 +381,9 @@ impl Kms {
             Named::Alias(alias) => {
                 if let Some(row) = self.alias(&alias).await? {
                     return self.find(&alias.key(row.value.target), scene.now).await;
+                }
+                if let Some(key) = self.unmade(&alias, scene.now).await? {
+                    return Ok(Found::Unmade(key));
                 }
                 let arn = alias.arn()?;
                 let error = texts::no_such_alias(arn.as_str());

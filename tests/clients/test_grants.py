@@ -88,5 +88,13 @@ def test_a_dry_run_tells_what_would_come(team):
     assert denied(root.decrypt, CiphertextBlob=blob, DryRun=True) == "DryRunOperationException"
     broken = blob[:-1] + bytes([blob[-1] ^ 1])
     assert denied(root.decrypt, CiphertextBlob=broken, DryRun=True) == "InvalidCiphertextException"
+    ignoring = {"KeyId": key, "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    assert denied(root.decrypt, **ignoring) == "DryRunOperationException"
+    assert denied(root.decrypt, CiphertextBlob=broken, **ignoring) == "DryRunOperationException"
+    assert denied(alice.decrypt, **ignoring) == "AccessDeniedException"
+    assert denied(root.decrypt, **(ignoring | {"DryRun": False})) == "ValidationException"
+    del ignoring["KeyId"]
+    assert denied(root.decrypt, **ignoring) == "ValidationException"
+    assert denied(root.re_encrypt, SourceKeyId=key, DestinationKeyId=key, **ignoring) == "DryRunOperationException"
     assert denied(root.create_grant, KeyId=key, GranteePrincipal=ALICE, Operations=["Encrypt"], DryRun=True) == "DryRunOperationException"
     assert root.list_grants(KeyId=key)["Grants"] == []

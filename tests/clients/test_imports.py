@@ -244,3 +244,40 @@ def test_an_import_survives_a_kill(serve, tmp_path):
     # The token is sealed under the root key, which is the same: it outlives the process.
     kms.import_key_material(**request)
     assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"secret"
+
+
+def test_a_multi_region_key_has_its_material_in_each_region(year_server):
+    here, there = year_server.kms(region="us-east-1"), year_server.kms(region="eu-west-1")
+    key = here.create_key(Origin="EXTERNAL", MultiRegion=True)["KeyMetadata"]["KeyId"]
+    first, second = os.urandom(32), os.urandom(32)
+    current = imported(here, key, first)["KeyMaterialId"]
+    replica = here.replicate_key(KeyId=key, ReplicaRegion="eu-west-1")["ReplicaKeyMetadata"]
+    assert (replica["KeyState"], replica["CurrentKeyMaterialId"]) == ("PendingImport", current)
+    blob = here.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
+    assert refusal(lambda: there.decrypt(CiphertextBlob=blob)) == "KMSInvalidStateException"
+    assert refusal(lambda: imported(there, key, second)) == "IncorrectKeyMaterialException"
+    assert imported(there, key, first)["KeyMaterialId"] == current
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"secret"
+
+    # A rotation is the primary's, of material that each Region has.
+    def waiting(kms):
+        return kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"][-1]
+
+    new = imported(here, key, second, ImportType="NEW_KEY_MATERIAL")["KeyMaterialId"]
+    assert waiting(there)["ImportState"] == "PENDING_IMPORT"
+    assert waiting(here)["KeyMaterialState"] == "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+    assert refusal(lambda: here.rotate_key_on_demand(KeyId=key)) == "KMSInvalidStateException"
+    now = datetime.datetime.fromisoformat(year_server.advance(1).replace("Z", "+00:00"))
+    imported(there, key, second, ImportType="EXISTING_KEY_MATERIAL", ValidTo=now + datetime.timedelta(days=30))
+    assert waiting(here)["KeyMaterialState"] == "PENDING_ROTATION"
+    here.rotate_key_on_demand(KeyId=key)
+    assert there.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"] == new
+    recent = there.encrypt(KeyId=key, Plaintext=b"new")["CiphertextBlob"]
+    assert here.decrypt(CiphertextBlob=recent)["KeyMaterialId"] == new
+
+    # It expires in one Region alone.
+    year_server.advance(30 * DAY + 1)
+    assert there.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
+    assert here.decrypt(CiphertextBlob=recent)["Plaintext"] == b"new"
+    imported(there, key, second)
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"secret"

@@ -8,15 +8,13 @@ use super::{Kms, answer, in_state, seconds};
 use crate::kms::Answer;
 use crate::kms::api::{Kind, States};
 use crate::kms::error::{KmsError, texts};
+use crate::kms::managed;
 use crate::kms::name::AliasName;
 use crate::kms::operation::Page;
 use crate::kms::records::{AliasRecord, KeyRecord, KeyView, decode};
 use crate::kms::resolve::{Found, Key, Scene};
 use crate::kms::rows;
 use crate::store::Record;
-
-/// Names that AWS keeps for its own keys.
-const RESERVED: &str = "alias/aws/";
 
 impl Kms {
     pub(super) async fn create_alias(
@@ -27,10 +25,10 @@ impl Kms {
         now: i64,
     ) -> Result<Answer, KmsError> {
         in_state(States::NotPendingDeletion, key)?;
-        if name.name.starts_with(RESERVED) {
+        if name.name.starts_with(managed::PREFIX) {
             return Err(KmsError::new(
                 "InvalidAliasNameException",
-                format!("Names that begin with {RESERVED} are reserved"),
+                format!("Names that begin with {} are reserved", managed::PREFIX),
             ));
         }
         let arn = name.arn()?;
@@ -103,6 +101,7 @@ impl Kms {
         Ok(about(key, &arn))
     }
 
+    /// Of an account, among them the predefined aliases whose key is not made yet.
     pub(super) async fn list_aliases(&self, scene: &Scene, key: Option<&Key>, page: &Page) -> Result<Answer, KmsError> {
         let window = Window::read(Kind::ListAliases, page, &ALIASES)?;
         let (account, region) =
@@ -119,8 +118,16 @@ impl Kms {
                 };
                 for (row, value) in snapshot.range(range, window.limit + 1).await? {
                     let name = String::from_utf8_lossy(&row[prefix.len()..]).into_owned();
-                    found.push((name, decode::<AliasRecord>(&value.value).map_err(KmsError::internal)?));
+                    found.push((name, Some(decode::<AliasRecord>(&value.value).map_err(KmsError::internal)?)));
                 }
+                let unmade: Vec<String> = managed::aliases()
+                    .filter(|name| after.as_ref().is_none_or(|after| name > after))
+                    .filter(|name| !found.iter().any(|(other, _)| other == name))
+                    .collect();
+                found.extend(unmade.into_iter().map(|name| (name, None)));
+                // What lies beyond the rows that were read is cut off, so that none of it is told wrongly.
+                found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                found.truncate(window.limit + 1);
             }
             Some(key) => {
                 let names =
@@ -128,20 +135,24 @@ impl Kms {
                 for name in names.take(window.limit + 1) {
                     let row = rows::alias(&AliasName { account, region: region.clone(), name: name.clone() });
                     if let Some(value) = snapshot.get(&row).await? {
-                        found.push((name.clone(), decode::<AliasRecord>(&value.value).map_err(KmsError::internal)?));
+                        let record = decode::<AliasRecord>(&value.value).map_err(KmsError::internal)?;
+                        found.push((name.clone(), Some(record)));
                     }
                 }
             }
         }
-        let show = |(name, record): &(String, AliasRecord)| {
+        let show = |(name, record): &(String, Option<AliasRecord>)| {
             let alias = AliasName { account, region: region.clone(), name: name.clone() };
-            json!({
+            let mut entry = json!({
                 "AliasName": name,
                 "AliasArn": alias.arn().map_or(Value::Null, |arn| json!(arn.as_str())),
-                "TargetKeyId": record.target.to_string(),
-                "CreationDate": seconds(record.created),
-                "LastUpdatedDate": seconds(record.updated),
-            })
+            });
+            if let Some(record) = record {
+                entry["TargetKeyId"] = json!(record.target.to_string());
+                entry["CreationDate"] = seconds(record.created);
+                entry["LastUpdatedDate"] = seconds(record.updated);
+            }
+            entry
         };
         Ok(Answer::of(window.answer("Aliases", found, |(name, _)| name.clone().into_bytes(), show)))
     }

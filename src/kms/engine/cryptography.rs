@@ -3,6 +3,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::material::{missing, random};
+use super::public_encryption::no_context;
 use super::{Kms, answered};
 use crate::kms::Answer;
 use crate::kms::api::Kind;
@@ -40,6 +41,24 @@ impl Kms {
                 .optional("KeyMaterialId", material)
                 .blob("Plaintext", &plaintext)
         }))
+    }
+
+    /// What of `Decrypt` needs no ciphertext: the answer is a dry run's.
+    pub(super) fn try_decrypt(
+        key: &Key,
+        context: &EncryptionContext,
+        algorithm: Option<&str>,
+    ) -> Result<Answer, KmsError> {
+        held_with_context(key, context, algorithm, "Decrypt")?;
+        Ok(answered(key, |body| body))
+    }
+
+    /// What of `ReEncrypt` needs no ciphertext.
+    pub(super) fn try_re_encrypt(source: &Key, destination: &Key, request: &ReEncrypt) -> Result<Answer, KmsError> {
+        held_with_context(source, &request.source_context, request.source_algorithm.as_deref(), "ReEncrypt")?;
+        let algorithm = request.destination_algorithm.as_deref();
+        held_with_context(destination, &request.destination_context, algorithm, "ReEncrypt")?;
+        Ok(answered(destination, |body| body))
     }
 
     pub(super) async fn re_encrypt(
@@ -149,6 +168,19 @@ fn held_to(key: &Key, algorithm: Option<&str>, operation: &str) -> Result<Encryp
     EncryptionAlgorithm::named(name)
         .filter(|algorithm| record.spec.encryption_algorithms().contains(algorithm))
         .ok_or_else(|| texts::incompatible(name, record.spec.name()))
+}
+
+/// Whether the algorithm is the key's, and takes the encryption context.
+fn held_with_context(
+    key: &Key,
+    context: &EncryptionContext,
+    algorithm: Option<&str>,
+    operation: &str,
+) -> Result<(), KmsError> {
+    match held_to(key, algorithm, operation)? {
+        EncryptionAlgorithm::SymmetricDefault => Ok(()),
+        _ => no_context(context),
+    }
 }
 
 /// Data keys and data key pairs are of symmetric keys alone.

@@ -111,7 +111,7 @@ impl Kms {
                     self.deletion(&record, date).await?
                 }
                 _ => match expiry {
-                    Some(date) => Self::expiry(&record, date)?,
+                    Some(date) => self.expiry(&record, date).await?,
                     None => self.scheduled_rotation(&record).await?,
                 },
             };
@@ -191,10 +191,14 @@ impl Kms {
         let mut change = Change::of(key);
         let snapshot = self.store().snapshot().await?;
         self.leave_regions(view, date, &mut change).await?;
-        // A replica's material is its primary's too.
+        // A replica's material is its primary's too, unless it was imported here alone.
         if view.primary_of_replica().is_none() {
             for prefix in [rows::materials(name), rows::rotations(name)] {
                 delete_under(&*snapshot, &prefix, &mut change).await?;
+            }
+        } else {
+            for import in view.record.imports.iter().filter(|import| import.is_there) {
+                self.leave_material(view, &import.material, &mut change).await?;
             }
         }
         if let PolicyRef::Text { sha256, .. } = &view.record.policy {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::change::Change;
 use super::import_token::WrappingKey;
+use super::regional_imports::{held_to_primary, is_ready};
 use super::{Kms, answered, seconds};
 use crate::kms::Answer;
 use crate::kms::error::{KmsError, texts};
@@ -89,7 +90,18 @@ impl Kms {
         self.put_material_as(&view.name, &id, &material, now, &mut change)?;
         move_expiry(view, &record, &mut change)?;
         change.put_key(view, &record)?;
+        let is_new = view.record.import(&id).is_none();
+        let replaced = view.record.pending_import().filter(|import| record.import(&import.material).is_none());
+        if is_new {
+            self.share_material(view, &record, &mut change).await?;
+        }
+        if let Some(import) = replaced {
+            change.delete(rows::material(&view.name, &import.material));
+        }
         self.commit(change).await?;
+        if let Some(import) = replaced {
+            self.forget_material(&view.name, &import.material);
+        }
         Ok(of_material(key, is_symmetric.then_some(&id)))
     }
 
@@ -111,11 +123,11 @@ impl Kms {
                 )));
             }
         };
-        if import.is_there {
+        if import.is_there || (import.is_pending && view.has_replicas()) {
             let mut record = view.record.clone();
             record.lose(&import.material);
             let mut change = Change::of(&key.record);
-            change.delete(rows::material(&view.name, &import.material));
+            self.take_material(view, import, &mut change).await?;
             move_expiry(view, &record, &mut change)?;
             change.put_key(view, &record)?;
             self.commit(change).await?;
@@ -125,19 +137,41 @@ impl Kms {
     }
 
     /// The end of all material of a key that expires at a date.
-    pub(super) fn expiry(key: &Record<KeyView>, date: i64) -> Result<Change, KmsError> {
+    pub(super) async fn expiry(&self, key: &Record<KeyView>, date: i64) -> Result<Change, KmsError> {
         let view = &key.value;
         let mut change = Change::of(key);
         let mut record = view.record.clone();
         for import in view.record.imports.iter().filter(|import| import.expiry() == Some(date)) {
             record.lose(&import.material);
-            change.delete(rows::material(&view.name, &import.material));
+            self.leave_material(view, &import.material, &mut change).await?;
             let details = json!({"keyId": view.name.id.to_string(), "keyMaterialId": import.material});
             Self::add_event(view, "DeleteExpiredKeyMaterial", date, details, &mut change)?;
         }
         move_expiry(view, &record, &mut change)?;
         change.put_key(view, &record)?;
         Ok(change)
+    }
+
+    /// Makes pending material one of those that a key needs, in a change that holds only while every
+    /// Region has it, and answers its id.
+    ///
+    /// # Errors
+    /// `KMSInvalidStateException` where no material waits for a rotation, or not in every Region.
+    pub(super) async fn take_pending(
+        &self,
+        view: &KeyView,
+        record: &mut KeyRecord,
+        change: &mut Change,
+    ) -> Result<String, KmsError> {
+        let siblings = self.siblings(view).await?;
+        let ready = view.record.pending_import().filter(|pending| is_ready(pending, &siblings));
+        for sibling in &siblings {
+            change.hold(rows::key(&sibling.value.name), sibling.mod_rev);
+        }
+        ready.and_then(|_| record.take_pending()).ok_or_else(|| {
+            let text = format!("No available key material pending rotation for the key: {}.", view.arn);
+            KmsError::new("KMSInvalidStateException", text)
+        })
     }
 
     /// Forgets what expired at a date, once that is committed.
@@ -161,6 +195,7 @@ fn note_import(
     if import_type == ImportType::New && request.material_id.is_some() {
         return Err(id_of_new_material());
     }
+    held_to_primary(view, import_type)?;
     let is_expected = request.material_id.as_ref().is_none_or(|expected| expected == id);
     let known = record.imports.iter().position(|import| import.material == id);
     let at = match (import_type, known) {
@@ -178,7 +213,7 @@ fn note_import(
             )));
         }
         (ImportType::New, None) => {
-            if let Some(pending) = record.pending_import() {
+            if let Some(pending) = record.pending_import().filter(|pending| pending.is_there) {
                 return Err(KmsError::new(
                     "KMSInvalidStateException",
                     format!(
@@ -187,6 +222,8 @@ fn note_import(
                     ),
                 ));
             }
+            // What was deleted, or expired, before its rotation came makes room for other material.
+            record.imports.retain(|import| !import.is_pending);
             let is_pending = !record.imports.is_empty();
             if !is_pending {
                 id.clone_into(&mut record.material);
@@ -227,7 +264,7 @@ fn held_to_a_year(valid_to: Option<i64>, now: i64) -> Result<(), KmsError> {
 
 /// Puts the date at which the first of a key's material expires into the index of dates, in the
 /// place of the date that was.
-fn move_expiry(view: &KeyView, record: &KeyRecord, change: &mut Change) -> Result<(), KmsError> {
+pub(super) fn move_expiry(view: &KeyView, record: &KeyRecord, change: &mut Change) -> Result<(), KmsError> {
     let (before, after) = (view.record.first_expiry(), record.first_expiry());
     if before == after {
         return Ok(());
@@ -264,14 +301,6 @@ pub(super) fn refuse_imported(key: &Key) -> Result<(), KmsError> {
         (Family::Symmetric, Origin::External) => Err(texts::wrong_origin(key.arn().as_str(), record.origin.name())),
         _ => Ok(()),
     }
-}
-
-/// A rotation of imported material needs material that waits for it.
-pub(super) fn nothing_pending(view: &KeyView) -> KmsError {
-    KmsError::new(
-        "KMSInvalidStateException",
-        format!("No available key material pending rotation for the key: {}.", view.arn),
-    )
 }
 
 /// What a list of rotations says of imported material, beside what it says of all.

@@ -260,7 +260,7 @@ pub(super) fn metadata(view: &KeyView) -> Value {
         "KeyUsage": record.usage.name(),
         "KeyState": record.state.name(),
         "Origin": record.origin.name(),
-        "KeyManager": "CUSTOMER",
+        "KeyManager": record.manager(),
         "CustomerMasterKeySpec": record.spec.name(),
         "KeySpec": record.spec.name(),
         "MultiRegion": record.multi_region.is_some(),

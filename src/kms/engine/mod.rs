@@ -12,11 +12,13 @@ mod key_pairs;
 mod keys;
 mod last_use;
 mod macs;
+mod managed;
 mod material;
 mod outbox;
 mod page;
 mod policies;
 mod public_encryption;
+mod regional_imports;
 mod regions;
 mod root_key;
 mod rotation;
@@ -236,13 +238,15 @@ impl Kms {
     /// Does what is permitted. `directory` tells which principals a key policy may name.
     ///
     /// # Errors
-    /// What AWS answers. On [`KmsError::is_conflict`] nothing was done: parse, resolve, authorise
-    /// and execute anew, a bounded number of times.
+    /// What AWS answers. On [`KmsError::is_conflict`] nothing was done, but that an AWS managed key which
+    /// the request is the first to use may have been made: parse, resolve, authorise and execute anew, a
+    /// bounded number of times.
     pub async fn execute(
         &self,
         permit: Permit<Resolved>,
         directory: &dyn PrincipalDirectory,
     ) -> Result<Answer, KmsError> {
+        self.make_what_is_first_used(&permit.operation().target).await?;
         let operation = &permit.operation().operation;
         // What changes nothing may be done to the end, so that every error comes before the dry run's.
         let only_tried = operation.dry_run && !operation.is_mutation();
@@ -307,6 +311,9 @@ impl Kms {
             (Target::ReEncrypt { source, destination }, Input::ReEncrypt(request)) => {
                 in_state(States::Enabled, source.key()?)?;
                 in_state(States::Enabled, destination.key()?)?;
+                if resolved.operation.ignores_ciphertext {
+                    return Self::try_re_encrypt(source.key()?, destination.key()?, request);
+                }
                 self.re_encrypt(source.key()?, destination.key()?, request).await
             }
             (Target::Key(found), input) => self.execute_on(permit, found.key()?, input, directory, now).await,
@@ -357,6 +364,9 @@ impl Kms {
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
             (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
                 self.encrypt(key, plaintext, context, algorithm.as_deref()).await
+            }
+            (_, Input::Decrypt { context, algorithm, .. }) if permit.operation().operation.ignores_ciphertext => {
+                Self::try_decrypt(key, context, algorithm.as_deref())
             }
             (_, Input::Decrypt { ciphertext, context, algorithm, .. }) => {
                 self.decrypt(key, ciphertext, context, algorithm.as_deref()).await

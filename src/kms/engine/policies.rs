@@ -13,6 +13,7 @@ use crate::iam::{DocumentKind, PrincipalElement, PrincipalPattern};
 use crate::kms::Answer;
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
+use crate::kms::managed::{self, Service};
 use crate::kms::operation::Page;
 use crate::kms::records::{KeyRecord, KeyView, PolicyRef, decode};
 use crate::kms::resolve::{Key, Resolved};
@@ -63,6 +64,11 @@ impl Kms {
         }
         let text = match &view.record.policy {
             PolicyRef::Default => default_policy(view.name.account, view.arn.partition()),
+            PolicyRef::Managed { service } => {
+                let service = Service::named(service)
+                    .ok_or_else(|| KmsError::internal(format!("no policy is known of the service of {}", view.arn)))?;
+                managed::policy(service, view.name.account, &view.name.region)
+            }
             PolicyRef::Text { sha256, .. } => {
                 let row = rows::policy(&view.name, sha256);
                 match self.store().snapshot().await?.get(&row).await? {

@@ -58,7 +58,7 @@ fn pair_of(working: &WorkingKey) -> Result<&EncryptionPair, KmsError> {
 
 /// Asymmetric encryption has no place for an encryption context (KMS Developer Guide, "Encryption
 /// context").
-fn no_context(context: &EncryptionContext) -> Result<(), KmsError> {
+pub(super) fn no_context(context: &EncryptionContext) -> Result<(), KmsError> {
     if context.0.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::change::Change;
+use super::imports::move_expiry;
 use super::keys::{camel_case, metadata, view_of};
 use super::policies::NewPolicy;
 use super::{ATTEMPTS, Kms, answer, changed, tags};
@@ -79,7 +80,7 @@ fn multi_region<'a>(key: &'a Key, operation: &str) -> Result<&'a MultiRegion, Km
 
 impl Kms {
     /// The records of the key's other Regions.
-    async fn siblings(&self, view: &KeyView) -> Result<Vec<Arc<Record<KeyView>>>, KmsError> {
+    pub(super) async fn siblings(&self, view: &KeyView) -> Result<Vec<Arc<Record<KeyView>>>, KmsError> {
         let mut siblings = Vec::new();
         if let Some(regions) = view.regions() {
             let all = std::iter::once(&regions.primary).chain(&regions.replicas);
@@ -94,7 +95,7 @@ impl Kms {
     }
 
     /// Puts a change of what all Regions have in common into a change of one Region's key.
-    async fn change_siblings(
+    pub(super) async fn change_siblings(
         &self,
         view: &KeyView,
         change: &mut Change,
@@ -103,23 +104,27 @@ impl Kms {
         for sibling in self.siblings(view).await? {
             let mut record = sibling.value.record.clone();
             apply(&sibling.value, &mut record);
+            move_expiry(&sibling.value, &record, change)?;
             change.hold(rows::key(&sibling.value.name), sibling.mod_rev);
             change.put_key(&sibling.value, &record)?;
         }
         Ok(())
     }
 
-    /// Gives the replicas what a rotation of the primary made current.
-    pub(super) async fn share_rotation(
+    /// Gives the replicas what a rotation of the primary made current, and what was imported into it
+    /// for the first time.
+    pub(super) async fn share_material(
         &self,
         view: &KeyView,
-        rotated: &KeyRecord,
+        changed: &KeyRecord,
         change: &mut Change,
     ) -> Result<(), KmsError> {
         self.change_siblings(view, change, |_, record| {
-            record.material.clone_from(&rotated.material);
-            record.rotations = rotated.rotations;
-            record.on_demand = rotated.on_demand;
+            record.material.clone_from(&changed.material);
+            record.first_material.clone_from(&changed.first_material);
+            record.rotations = changed.rotations;
+            record.on_demand = changed.on_demand;
+            record.know(&changed.imports);
         })
         .await
     }
@@ -145,7 +150,7 @@ impl Kms {
     }
 
     /// A replica has its primary's id and material, a policy of its own, and neither its tags nor its
-    /// description.
+    /// description. Imported material it knows and has not: it waits for it.
     pub(super) async fn replicate_key(
         &self,
         permit: &Permit<Resolved>,
@@ -177,8 +182,10 @@ impl Kms {
             schedule: None,
             granted: false,
             multi_region: Some(regions.clone()),
+            imports: Vec::new(),
             ..view.record.clone()
         };
+        record.know(&view.record.imports);
         let policy = match &request.policy {
             None => None,
             Some(text) => {

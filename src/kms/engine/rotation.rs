@@ -2,8 +2,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::change::Change;
-use super::imports::{nothing_pending, refuse_imported, show_import};
+use super::imports::{refuse_imported, show_import};
 use super::page::{LONG, Window};
+use super::regional_imports::is_ready;
 use super::regions::refuse_replica;
 use super::{DEFAULT_PERIOD_DAYS, Kms, changed, seconds};
 use crate::kms::Answer;
@@ -105,7 +106,7 @@ impl Kms {
         change: &mut Change,
     ) -> Result<(), KmsError> {
         let material = match record.origin {
-            Origin::External => record.take_pending().ok_or_else(|| nothing_pending(view))?,
+            Origin::External => self.take_pending(view, record, change).await?,
             _ => self.add_material(&view.name, date, change)?,
         };
         // Pending material may have expired meanwhile: the key needs it from now on.
@@ -124,7 +125,7 @@ impl Kms {
             "previousKeyMaterialId": previous,
             "currentKeyMaterialId": material,
         });
-        self.share_rotation(view, record, change).await?;
+        self.share_material(view, record, change).await?;
         Self::add_event(view, "RotateKey", date, details, change)
     }
 
@@ -206,12 +207,16 @@ impl Kms {
             entries.push((number + 1, record.material.clone(), Some(record)));
         }
         // Material that waits for its rotation comes last, in a place that no rotation has.
+        let mut pending_state = "PENDING_ROTATION";
         if let Some(pending) = view.record.pending_import().filter(|_| all_material) {
+            if !is_ready(pending, &self.siblings(view).await?) {
+                pending_state = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION";
+            }
             entries.push((PENDING, pending.material.clone(), None));
         }
         let show = |(place, material, rotation): &(u32, String, Option<RotationRecord>)| {
             let state = match *place {
-                PENDING => "PENDING_ROTATION",
+                PENDING => pending_state,
                 _ if *material == view.record.material => "CURRENT",
                 _ => "NON_CURRENT",
             };

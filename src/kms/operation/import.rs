@@ -67,15 +67,13 @@ pub(in crate::kms) fn id_of_new_material() -> KmsError {
 /// Holds the origin of a new key to its other members.
 ///
 /// # Errors
-/// `UnsupportedOperationException` for material that can't be imported: of ML-DSA, as with AWS, and
-/// of multi-Region keys.
-pub(super) fn held_to_origin(origin: Origin, spec: KeySpec, multi_region: bool) -> Result<(), KmsError> {
-    let refuse =
-        |member: &str| Err(texts::unsupported(format!("{member} with Origin {} is not supported.", origin.name())));
+/// `UnsupportedOperationException` for material that can't be imported: of ML-DSA, as with AWS.
+pub(super) fn held_to_origin(origin: Origin, spec: KeySpec) -> Result<(), KmsError> {
     match (origin, spec) {
         (Origin::AwsKms, _) => Ok(()),
-        (_, KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87) => refuse(&format!("KeySpec {}", spec.name())),
-        _ if multi_region => refuse("MultiRegion"),
+        (_, KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87) => {
+            Err(texts::unsupported(format!("KeySpec {} with Origin {} is not supported.", spec.name(), origin.name())))
+        }
         _ => Ok(()),
     }
 }

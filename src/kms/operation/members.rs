@@ -63,12 +63,15 @@ impl Members<'_> {
         named(&text).ok_or_else(|| not_served(name, &text))
     }
 
-    pub(super) fn ciphertext(&mut self) -> Result<Vec<u8>, KmsError> {
-        self.blob("CiphertextBlob").map(|bytes| bytes.to_vec()).ok_or_else(|| {
-            texts::validation(
+    /// Empty where there is none and none is needed: a ciphertext has a byte at least.
+    pub(super) fn ciphertext(&mut self, is_needed: bool) -> Result<Vec<u8>, KmsError> {
+        let ciphertext = self.bytes("CiphertextBlob");
+        if ciphertext.is_empty() && is_needed {
+            return Err(texts::validation(
                 "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
-            )
-        })
+            ));
+        }
+        Ok(ciphertext)
     }
 
     pub(super) fn texts(&mut self, name: &str) -> Vec<String> {

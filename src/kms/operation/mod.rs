@@ -1,5 +1,6 @@
 //! A request of the KMS API as a value.
 
+mod dry_run;
 mod import;
 mod input;
 mod members;
@@ -10,6 +11,7 @@ use super::api::{Kind, input};
 use super::error::{KmsError, texts};
 use super::grant_token::GrantToken;
 use super::wire;
+use dry_run::ignores_ciphertext;
 use members::Members;
 use unserved::refuse_unserved;
 
@@ -27,6 +29,8 @@ pub struct Operation {
     pub(super) input: Input,
     /// `DryRun`: everything is done but what would last, and the answer tells that it would be.
     pub(super) dry_run: bool,
+    /// Whether the dry run looks at no ciphertext.
+    pub(super) ignores_ciphertext: bool,
 }
 
 impl Operation {
@@ -50,10 +54,12 @@ impl Operation {
         refuse_unserved(kind, &mut request)?;
         let mut members = Members(request);
         let dry_run = members.truth("DryRun").unwrap_or(false);
+        let ignores_ciphertext = ignores_ciphertext(kind, dry_run, &mut members)?;
         for token in members.texts("GrantTokens") {
             GrantToken::read(&token)?;
         }
-        Ok(Self { kind, input: Input::take(kind, &mut members)?, dry_run })
+        let input = Input::take(kind, &mut members, ignores_ciphertext)?;
+        Ok(Self { kind, input, dry_run, ignores_ciphertext })
     }
 
     /// The operation's name in the model's spelling.
@@ -116,7 +122,6 @@ mod tests {
         for (operation, body, thing) in [
             ("CreateCustomKeyStore", "not even JSON", "CreateCustomKeyStore"),
             ("CreateKey", r#"{"Origin":"AWS_CLOUDHSM"}"#, "AWS_CLOUDHSM"),
-            ("CreateKey", r#"{"Origin":"EXTERNAL","MultiRegion":true}"#, "MultiRegion with Origin EXTERNAL"),
             ("CreateKey", r#"{"Origin":"EXTERNAL","KeySpec":"ML_DSA_65","KeyUsage":"SIGN_VERIFY"}"#, "ML_DSA_65"),
             (
                 "GetParametersForImport",
@@ -188,6 +193,14 @@ mod tests {
                 "DeriveSharedSecret",
                 r#"{"KeyId":"k","KeyAgreementAlgorithm":"ECDH","PublicKey":"QQ=="}"#,
                 json!({"keyId": "k", "keyAgreementAlgorithm": "ECDH"}),
+            ),
+            (
+                "Decrypt",
+                r#"{"KeyId":"k","DryRun":true,"DryRunModifiers":["IGNORE_CIPHERTEXT"]}"#,
+                json!({
+                    "keyId": "k", "encryptionAlgorithm": "SYMMETRIC_DEFAULT", "dryRun": true,
+                    "dryRunModifiers": ["IGNORE_CIPHERTEXT"]
+                }),
             ),
             (
                 "GenerateDataKeyPair",

@@ -1,3 +1,4 @@
+use super::dry_run::named_without;
 use super::import::held_to_origin;
 use super::members::Members;
 use super::{
@@ -40,7 +41,7 @@ fn named_for(algorithm: Option<&str>, key_id: Option<&str>, member: &str) -> Res
 
 impl Input {
     /// The members of an operation, out of a request that the model was held to.
-    pub(super) fn take(kind: Kind, members: &mut Members<'_>) -> Result<Self, KmsError> {
+    pub(super) fn take(kind: Kind, members: &mut Members<'_>, ignores_ciphertext: bool) -> Result<Self, KmsError> {
         let key = |members: &mut Members<'_>| members.required("KeyId");
         Ok(match kind {
             Kind::CancelKeyDeletion
@@ -57,7 +58,7 @@ impl Input {
                 let (spec, usage) = spec::of_new_key(spec.as_deref(), members.text("KeyUsage").as_deref())?;
                 let origin = members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default();
                 let multi_region = members.truth("MultiRegion").unwrap_or(false);
-                held_to_origin(origin, spec, multi_region)?;
+                held_to_origin(origin, spec)?;
                 Self::CreateKey(CreateKey {
                     policy: members.text("Policy"),
                     description: members.text("Description"),
@@ -121,15 +122,18 @@ impl Input {
             Kind::Decrypt => {
                 let (key_id, algorithm) = (members.text("KeyId"), members.text("EncryptionAlgorithm"));
                 named_for(algorithm.as_deref(), key_id.as_deref(), "KeyId")?;
-                let ciphertext = members.ciphertext()?;
+                let ciphertext = members.ciphertext(!ignores_ciphertext)?;
+                named_without(&ciphertext, key_id.as_deref(), "KeyId")?;
                 Self::Decrypt { key_id, ciphertext, context: members.context("EncryptionContext"), algorithm }
             }
             Kind::ReEncrypt => {
                 let (source_key_id, source_algorithm) =
                     (members.text("SourceKeyId"), members.text("SourceEncryptionAlgorithm"));
                 named_for(source_algorithm.as_deref(), source_key_id.as_deref(), "SourceKeyId")?;
+                let ciphertext = members.ciphertext(!ignores_ciphertext)?;
+                named_without(&ciphertext, source_key_id.as_deref(), "SourceKeyId")?;
                 Self::ReEncrypt(ReEncrypt {
-                    ciphertext: members.ciphertext()?,
+                    ciphertext,
                     source_key_id,
                     source_context: members.context("SourceEncryptionContext"),
                     source_algorithm,

@@ -6,8 +6,6 @@ use crate::kms::wire::{Json, Object};
 enum Unserved {
     /// Any value but these.
     OtherThan(&'static [&'static str]),
-    /// Anything but an empty list.
-    Items,
     /// Any value at all.
     Anything,
 }
@@ -17,7 +15,6 @@ const UNSERVED: &[(&str, Unserved)] = &[
     ("Origin", Unserved::OtherThan(&["AWS_KMS", "EXTERNAL"])),
     ("CustomKeyStoreId", Unserved::Anything),
     ("XksKeyId", Unserved::Anything),
-    ("DryRunModifiers", Unserved::Items),
     ("Recipient", Unserved::Anything),
 ];
 
@@ -30,7 +27,6 @@ pub(super) fn refuse_unserved(kind: Kind, request: &mut Object<'_>) -> Result<()
             (Unserved::OtherThan(served), Some(Json::Text(text))) if !served.contains(&text.as_ref()) => {
                 return refuse(name, &format!(" {text}"));
             }
-            (Unserved::Items, Some(Json::List(list))) if !list.is_empty() => return refuse(name, ""),
             (Unserved::Anything, Some(_)) => return refuse(name, ""),
             _ => {}
         }

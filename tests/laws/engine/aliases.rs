@@ -15,9 +15,12 @@ async fn an_alias_moves_between_keys() {
     let listed = house.ok("ListAliases", json!({})).await;
     let entry = &listed["Aliases"][0];
     assert_eq!((&entry["AliasName"], &entry["TargetKeyId"]), (&json!("alias/a"), &json!(two)));
-    assert_eq!(house.ok("ListAliases", json!({"KeyId": two})).await, listed);
+    assert_eq!(house.ok("ListAliases", json!({"KeyId": two})).await["Aliases"], json!([entry]));
     house.ok("DeleteAlias", json!({"AliasName": "alias/a"})).await;
-    assert_eq!(house.ok("ListAliases", json!({})).await["Aliases"], json!([]));
+    let left = house.ok("ListAliases", json!({})).await;
+    assert!(
+        left["Aliases"].as_array().unwrap().iter().all(|entry| text(&entry["AliasName"]).starts_with("alias/aws/"))
+    );
     let (code, message) = house.fails("DescribeKey", json!({"KeyId": "alias/a"})).await;
     assert_eq!(
         (code.as_str(), message.as_str()),
@@ -80,11 +83,12 @@ async fn a_key_has_at_most_50_aliases() {
     );
     for key in [Value::Null, json!(id)] {
         let first = house.ok("ListAliases", json!({"KeyId": key, "Limit": 30})).await;
-        let rest = house.ok("ListAliases", json!({"KeyId": key, "Limit": 30, "Marker": first["NextMarker"]})).await;
+        let rest = house.ok("ListAliases", json!({"KeyId": key, "Limit": 50, "Marker": first["NextMarker"]})).await;
         let names: Vec<String> = [&first, &rest]
             .iter()
             .flat_map(|page| page["Aliases"].as_array().unwrap())
             .map(|alias| text(&alias["AliasName"]))
+            .filter(|name| !name.starts_with("alias/aws/"))
             .collect();
         assert_eq!(names, (0..50).map(|n| format!("alias/{n:02}")).collect::<Vec<_>>());
     }

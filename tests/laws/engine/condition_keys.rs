@@ -17,11 +17,6 @@ use super::requests::{ALICE, BOB, Request, TAG, THERE, alias, is_of_imports, ser
 /// and the reason.
 const NEVER: &[(&str, &[&str], &str)] = &[
     ("kms:RecipientAttestation:", &[], "a request from an enclave, with a Recipient, is UnsupportedOperationException"),
-    (
-        "kms:MultiRegionKeyType",
-        &["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"],
-        "a multi-Region key with imported material is UnsupportedOperationException",
-    ),
     ("kms:GrantConstraintSourceArn", &[], "the API's model has no such constraint"),
     ("kms:GranteeServicePrincipal", &[], "the API's model has no such member"),
     ("kms:RetiringServicePrincipal", &[], "the API's model has no such member"),
@@ -75,7 +70,6 @@ fn conditions(key: &str, request: &Request) -> Option<(Value, Value)> {
         "aws:RequestTag/*" => tagged("aws:RequestTag/"),
         "aws:ResourceTag/*" => tagged("aws:ResourceTag/"),
         "aws:TagKeys" => any(TAG.0, "another"),
-        "kms:MultiRegion" if is_of_imports(request.operation) => by("Bool", json!("false"), json!("true")),
         "kms:BypassPolicyLockoutSafetyCheck" | "kms:MultiRegion" | "kms:ReEncryptOnSameKey" => {
             by("Bool", json!("true"), json!("false"))
         }

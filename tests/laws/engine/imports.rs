@@ -22,10 +22,11 @@ fn blob(bytes: &[u8]) -> Value {
     json!(BASE64.encode(bytes))
 }
 
-/// A key for imported material with a token for it.
+/// A key for imported material in a Region, with a token for it.
 pub(super) struct Imported {
     pub(super) id: String,
-    arn: String,
+    pub(super) arn: String,
+    region: String,
     algorithm: &'static str,
     token: Value,
     public_key: Vec<u8>,
@@ -36,17 +37,50 @@ impl Imported {
         Self::new(house, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "RSAES_OAEP_SHA_256").await
     }
 
-    async fn new(house: &House, spec: &str, usage: &str, algorithm: &'static str) -> Self {
-        let made = house.ok("CreateKey", json!({"Origin": "EXTERNAL", "KeySpec": spec, "KeyUsage": usage})).await;
-        let (id, arn) = (text(&made["KeyMetadata"]["KeyId"]), text(&made["KeyMetadata"]["Arn"]));
-        let mut key = Self { id, arn, algorithm, token: Value::Null, public_key: Vec::new() };
+    /// A primary key.
+    pub(super) async fn multi_region(house: &House, spec: &str, usage: &str) -> Self {
+        let asked = json!({"Origin": "EXTERNAL", "MultiRegion": true, "KeySpec": spec, "KeyUsage": usage});
+        Self::made(house, &asked, "RSAES_OAEP_SHA_256").await
+    }
+
+    /// The key in another Region, which is there.
+    pub(super) async fn in_region(&self, house: &House, region: &str) -> Self {
+        let arn = self.arn.replace(&self.region, region);
+        let (id, algorithm) = (self.id.clone(), self.algorithm);
+        let mut key =
+            Self { id, arn, region: region.to_owned(), algorithm, token: Value::Null, public_key: Vec::new() };
         key.take_token(house).await;
         key
     }
 
-    async fn take_token(&mut self, house: &House) {
+    async fn new(house: &House, spec: &str, usage: &str, algorithm: &'static str) -> Self {
+        Self::made(house, &json!({"Origin": "EXTERNAL", "KeySpec": spec, "KeyUsage": usage}), algorithm).await
+    }
+
+    async fn made(house: &House, asked: &Value, algorithm: &'static str) -> Self {
+        let made = house.ok("CreateKey", asked.clone()).await;
+        let (id, arn) = (text(&made["KeyMetadata"]["KeyId"]), text(&made["KeyMetadata"]["Arn"]));
+        let region = arn.split(':').nth(3).unwrap().to_owned();
+        let mut key = Self { id, arn, region, algorithm, token: Value::Null, public_key: Vec::new() };
+        key.take_token(house).await;
+        key
+    }
+
+    /// A request in the key's Region.
+    pub(super) async fn call(&self, house: &House, operation: &str, body: Value) -> Outcome {
+        house.call_in(&self.region, &House::root(), operation, body).await
+    }
+
+    pub(super) async fn ok(&self, house: &House, operation: &str, body: Value) -> Value {
+        match self.call(house, operation, body.clone()).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{operation} {body}: {error:?}"),
+        }
+    }
+
+    pub(super) async fn take_token(&mut self, house: &House) {
         let body = json!({"KeyId": self.id, "WrappingAlgorithm": self.algorithm, "WrappingKeySpec": "RSA_2048"});
-        let given = house.ok("GetParametersForImport", body).await;
+        let given = self.ok(house, "GetParametersForImport", body).await;
         assert_eq!(given["KeyId"], json!(self.arn));
         self.public_key = BASE64.decode(text(&given["PublicKey"]).as_bytes()).unwrap();
         self.token = given["ImportToken"].clone();
@@ -80,32 +114,32 @@ impl Imported {
         body
     }
 
-    async fn import(&self, house: &House, material: &[u8], more: Value) -> Outcome {
-        house.call("ImportKeyMaterial", self.request(material, &more)).await
+    pub(super) async fn import(&self, house: &House, material: &[u8], more: Value) -> Outcome {
+        self.call(house, "ImportKeyMaterial", self.request(material, &more)).await
     }
 
-    async fn describe(&self, house: &House) -> Value {
-        house.ok("DescribeKey", json!({"KeyId": self.id})).await["KeyMetadata"].clone()
+    pub(super) async fn describe(&self, house: &House) -> Value {
+        self.ok(house, "DescribeKey", json!({"KeyId": self.id})).await["KeyMetadata"].clone()
     }
 
-    async fn state(&self, house: &House) -> String {
+    pub(super) async fn state(&self, house: &House) -> String {
         text(&self.describe(house).await["KeyState"])
     }
 
-    async fn encrypt(&self, house: &House) -> Value {
-        house.ok("Encrypt", json!({"KeyId": self.id, "Plaintext": "c2VjcmV0"})).await["CiphertextBlob"].clone()
+    pub(super) async fn encrypt(&self, house: &House) -> Value {
+        self.ok(house, "Encrypt", json!({"KeyId": self.id, "Plaintext": "c2VjcmV0"})).await["CiphertextBlob"].clone()
     }
 
-    async fn delete(&self, house: &House, material: Option<&Value>) -> Value {
-        house.ok("DeleteImportedKeyMaterial", json!({"KeyId": self.id, "KeyMaterialId": material})).await
+    pub(super) async fn delete(&self, house: &House, material: Option<&Value>) -> Value {
+        self.ok(house, "DeleteImportedKeyMaterial", json!({"KeyId": self.id, "KeyMaterialId": material})).await
     }
 
-    async fn materials(&self, house: &House) -> Vec<Value> {
+    pub(super) async fn materials(&self, house: &House) -> Vec<Value> {
         let body = json!({"KeyId": self.id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
-        house.ok("ListKeyRotations", body).await["Rotations"].as_array().unwrap().clone()
+        self.ok(house, "ListKeyRotations", body).await["Rotations"].as_array().unwrap().clone()
     }
 
-    fn pending(&self) -> (String, String) {
+    pub(super) fn pending(&self) -> (String, String) {
         ("KMSInvalidStateException".to_owned(), format!("{} is pending import.", self.arn))
     }
 }
@@ -544,6 +578,31 @@ async fn material_that_waits_for_its_rotation_may_go_and_the_rotation_still_come
     key.import(&house, &[2; 32], json!({})).await.unwrap();
     assert_eq!(key.describe(&house).await["CurrentKeyMaterialId"], second);
     house.ok("Decrypt", json!({"CiphertextBlob": old})).await;
+}
+
+#[tokio::test]
+async fn material_that_went_before_its_rotation_makes_room_for_other() {
+    let house = House::new().await;
+    let key = Imported::symmetric(&house).await;
+    let first = key.import(&house, &[1; 32], json!({})).await.unwrap()["KeyMaterialId"].clone();
+    let new = |more: Value| {
+        let mut body = json!({"ImportType": "NEW_KEY_MATERIAL"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let second = key.import(&house, &[2; 32], new(json!({}))).await.unwrap()["KeyMaterialId"].clone();
+    key.delete(&house, Some(&second)).await;
+    let third = key.import(&house, &[3; 32], new(json!({"ValidTo": START + DAY / 2}))).await.unwrap();
+    house.sleep(1);
+    let fourth = key.import(&house, &[4; 32], new(json!({}))).await.unwrap()["KeyMaterialId"].clone();
+    let ids: Vec<Value> = key.materials(&house).await.iter().map(|entry| entry["KeyMaterialId"].clone()).collect();
+    assert_eq!(ids, [first, fourth.clone()]);
+    // What made room is not known any more.
+    let body = json!({"KeyId": key.id, "KeyMaterialId": third["KeyMaterialId"]});
+    assert_eq!(house.fails("DeleteImportedKeyMaterial", body).await.0, "ValidationException");
+    house.ok("RotateKeyOnDemand", json!({"KeyId": key.id})).await;
+    assert_eq!(key.describe(&house).await["CurrentKeyMaterialId"], fourth);
+    house.ok("Decrypt", json!({"CiphertextBlob": key.encrypt(&house).await})).await;
 }
 
 #[tokio::test]

@@ -175,9 +175,10 @@ impl Request {
         Self { operation, body, key, spec, usage }
     }
 
-    /// On a key of one Region whose material is imported, and expires in thirty days.
+    /// On a key whose material is imported, and expires in thirty days.
     async fn on_import(house: &House, operation: &'static str) -> Self {
-        let imported = Imported::symmetric(house).await;
+        let (spec, usage) = kind_of_key(operation);
+        let imported = Imported::multi_region(house, spec, usage).await;
         let key = imported.id.clone();
         house.ok("TagResource", json!({"KeyId": key, "Tags": [{"TagKey": TAG.0, "TagValue": TAG.1}]})).await;
         house.ok("CreateAlias", json!({"AliasName": alias(&key), "TargetKeyId": key})).await;
@@ -192,7 +193,6 @@ impl Request {
                 json!({"KeyId": key})
             }
         };
-        let (spec, usage) = kind_of_key(operation);
         Self { operation, body, key, spec, usage }
     }
 }
