@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -72,7 +72,17 @@ impl TlsSettings {
     pub fn load(&self) -> Result<Arc<ServerConfig>, ConfigError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let chain = certificates(&self.certificate)?;
+        for certificate in &chain {
+            ParsedCertificate::try_from(certificate)
+                .map_err(|error| ConfigError::file(&self.certificate, format!("is not usable: {error}")))?;
+        }
         let text = read_secret(&self.private_key, "read the private key")?;
+        if text.contains("ENCRYPTED") {
+            return Err(ConfigError::file(
+                &self.private_key,
+                "is encrypted; give the private key without a passphrase",
+            ));
+        }
         let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
             .map_err(|error| not_pem(&self.private_key, "private key", &error))?;
         let wrong =
@@ -112,5 +122,11 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError
 }
 
 fn not_pem(file: &Path, what: &str, error: &pem::Error) -> ConfigError {
-    ConfigError::file(file, format!("holds no {what} in PEM: {error}"))
+    let why = match error {
+        pem::Error::NoItemsFound => "there is none",
+        pem::Error::MissingSectionEnd { .. } => "one does not end",
+        pem::Error::IllegalSectionStart { .. } => "one does not begin as it should",
+        _ => "one is not base64",
+    };
+    ConfigError::file(file, format!("holds no {what} in PEM: {why}"))
 }

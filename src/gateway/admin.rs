@@ -113,7 +113,7 @@ struct Advance {
 /// Moves the engine's clock, and answers once everything that fell due is done and recorded.
 async fn advance_clock(state: &State, request: Request<Incoming>) -> Answer {
     let within = state.live.load().limits.body_timeout;
-    let Ok(body) = body::read(request.into_body(), MAX_BODY_BYTES, within).await else {
+    let Ok(body) = body::read(request.into_body(), MAX_BODY_BYTES, within, None).await else {
         return failed(StatusCode::BAD_REQUEST, "the body is too long, incomplete or too slow");
     };
     let advance: Advance = match serde_json::from_slice(&body) {

@@ -3,7 +3,7 @@ use http::header::{
     UPGRADE,
 };
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::respond::Failure;
@@ -62,6 +62,10 @@ pub(super) fn admit(parts: &Parts, max_headers: usize, max_body_bytes: usize) ->
 fn request_line(parts: &Parts) -> Result<(), Rejection> {
     if ![Version::HTTP_10, Version::HTTP_11, Version::HTTP_2].contains(&parts.version) {
         return Err(Rejection::Bare(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 and HTTP/2 are served"));
+    }
+    // HTTP/2 is spoken over TLS alone, so no other scheme can be meant (RFC 9113, section 8.3.1).
+    if parts.version == Version::HTTP_2 && parts.uri.scheme() != Some(&Scheme::HTTPS) {
+        return Err(bad("the scheme must be https"));
     }
     // A method is case-sensitive (RFC 9110, section 9.1): `post` is another one.
     if parts.method != Method::POST {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::Semaphore;
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +16,24 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// Reads all of a body within a time and a number of bytes. Trailers are dropped.
-pub(super) async fn read(body: Incoming, limit: usize, within: Duration) -> Result<Bytes, BodyError> {
+/// Reads all of a body within a time and a number of bytes, once it has a turn. Trailers are dropped.
+pub(super) async fn read(
+    body: Incoming,
+    limit: usize,
+    within: Duration,
+    turns: Option<&Semaphore>,
+) -> Result<Bytes, BodyError> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    tokio::time::timeout(within, collect(body, limit)).await.unwrap_or(Err(BodyError::TimedOut))
+    let reading = async {
+        let _turn = match turns {
+            Some(turns) => Some(turns.acquire().await),
+            None => None,
+        };
+        collect(body, limit).await
+    };
+    tokio::time::timeout(within, reading).await.unwrap_or(Err(BodyError::TimedOut))
 }
 
 async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {

@@ -25,8 +25,12 @@ const STREAM_WINDOW: u32 = 65_535;
 /// The same for all bodies of a connection together.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
+/// Most bodies of a connection that are read at once; the others wait for their turn. What a connection
+/// holds in memory before anybody is known to have signed is these and [`CONNECTION_WINDOW`].
+pub(super) const BODIES: usize = 4;
+
 /// How long a client that was told to go has to take its answers and to agree.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// The requests of a connection that are under way.
 #[derive(Debug, Default)]

@@ -31,8 +31,8 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How much of that is taken, in bytes.
 const LINGER_BYTES: usize = 1 << 20;
 
-/// A transport that gives up on a request whose head does not come to its end in time, and that
-/// lets a client read its answer before the connection is gone.
+/// A transport that gives up on a request whose head does not come to its end in time, and on a client
+/// that takes nothing of its answer for as long; and that lets a client read its answer before the connection is gone.
 ///
 /// hyper has one time-out for the wait between requests and for the head together. A client
 /// may be idle for long; it may not take as long over a head.
@@ -50,6 +50,8 @@ pub(super) struct Patience<T> {
     /// Whether part of a head has come in that phase.
     begun: bool,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// When to give up on a client that takes nothing of what is written.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// The end of lingering, once our side is closed.
     farewell: Option<Pin<Box<Sleep>>>,
     dropped_bytes: usize,
@@ -57,7 +59,17 @@ pub(super) struct Patience<T> {
 
 impl<T> Patience<T> {
     pub(super) fn new(inner: T, phase: Arc<Phase>, limit: Duration) -> Self {
-        Self { inner, phase, limit, turn: 0, begun: false, deadline: None, farewell: None, dropped_bytes: 0 }
+        Self {
+            inner,
+            phase,
+            limit,
+            turn: 0,
+            begun: false,
+            deadline: None,
+            stalled: None,
+            farewell: None,
+            dropped_bytes: 0,
+        }
     }
 }
 
@@ -89,24 +101,37 @@ impl<T: Read + Unpin> Read for Patience<T> {
     }
 }
 
+impl<T> Patience<T> {
+    /// What a write came to, or its end where it has come to nothing for too long.
+    fn unless_stalled<R>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.limit;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl<T: Read + Write + Unpin> Write for Patience<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.unless_stalled(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.unless_stalled(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let farewell = match &mut this.farewell {
-            Some(farewell) => farewell,
-            none => {
-                ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-                none.insert(Box::pin(tokio::time::sleep(LINGER)))
-            }
-        };
+        if this.farewell.is_none() {
+            let closed = Pin::new(&mut this.inner).poll_shutdown(cx);
+            ready!(this.unless_stalled(cx, closed))?;
+        }
+        let farewell = this.farewell.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
         let mut scratch = [0; 4096];
         while this.dropped_bytes < LINGER_BYTES {
             let mut buf = ReadBuf::new(&mut scratch);
@@ -128,6 +153,7 @@ impl<T: Read + Write + Unpin> Write for Patience<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.unless_stalled(cx, written)
     }
 }

@@ -46,7 +46,7 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     if let Err(rejection) = admit(&parts, live.limits.max_headers as usize, limit) {
         return rejected(&state, rejection, form, request_id);
     }
-    let body = match body::read(body, limit, live.limits.body_timeout).await {
+    let body = match body::read(body, limit, live.limits.body_timeout, peer.bodies.as_deref()).await {
         Ok(body) => body,
         Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
     };
@@ -264,13 +264,20 @@ impl Call {
     async fn attempt(&self, operation: Operation, report: &mut Report) -> Result<kms::Answer, Attempt> {
         let state = &*self.state;
         let mut stopwatch = state.telemetry.stopwatch();
+        let is_counted = std::mem::replace(&mut report.is_counted, true);
+        let name = operation.name();
         let resolved = state.kms.resolve(operation, &self.identity.caller, &self.surroundings).await;
         stopwatch.lap(Stage::Resolve);
+        if !is_counted {
+            let (account, region) = (self.identity.caller.account, &self.surroundings.region);
+            let counted = match &resolved {
+                Ok(resolved) => state.kms.count_request(resolved),
+                Err(_) => state.kms.count_unresolved(name, account, region),
+            };
+            counted.map_err(|error| self.attempt_failure(&error))?;
+        }
         let resolved = resolved.map_err(|error| self.attempt_failure(&error))?;
         report.resources = resources(&resolved);
-        if !std::mem::replace(&mut report.is_counted, true) {
-            state.kms.count_request(&resolved).map_err(|error| self.attempt_failure(&error))?;
-        }
         let permit = state.authorizer.authorize(resolved, &self.identity.policies, self.live.directory.organization());
         stopwatch.lap(Stage::Authorize);
         let permit = permit.map_err(|denial| {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -118,12 +119,13 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let documents = Arc::new(Documents::default());
     // Before anything is made on disk: broken identities leave no half-made data directory.
     load_directory(&config, &documents)?;
+    let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
     // Held until everything else of this function is gone.
     let _lock = DataLock::take(&config.data_dir)?;
     engine::require_finished_restore(&config)?;
     let data_dir = prepare_data_dir(&config)?;
     let access = AdminAccess::new(listeners.admin.local_addr()?)?;
-    let state = Arc::new(open(&config, &data_dir, &documents, access).await?);
+    let state = Arc::new(open(&config, &data_dir, &documents, access, tls).await?);
     let written = state.access.write(&data_dir.path)?;
     let reloader = Arc::new(Reloader {
         file: options.config,
@@ -185,6 +187,7 @@ async fn open(
     data_dir: &DataDir,
     documents: &Arc<Documents>,
     access: AdminAccess,
+    tls: Option<Arc<ServerConfig>>,
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
     let live = Live::new(config, directory)?;
@@ -218,7 +221,7 @@ async fn open(
         backups: Arc::new(Semaphore::new(1)),
         access,
         limits: watch::Sender::new(config.limits),
-        tls: watch::Sender::new(config.tls.as_ref().map(TlsSettings::load).transpose()?),
+        tls: watch::Sender::new(tls),
         live: ArcSwap::from_pointee(live),
         profile: Profile::kms(),
         authorizer,

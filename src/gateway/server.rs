@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::http_1;
@@ -27,11 +27,13 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// Whether it came by TLS.
     pub(super) is_secure: bool,
+    /// How many bodies of the connection are read at once; none where the protocol has one at a time.
+    pub(super) bodies: Option<Arc<Semaphore>>,
 }
 
 /// A listener with what it needs to serve HTTP.
@@ -81,7 +83,7 @@ impl Server {
                 }
             };
             let tls = self.tls.borrow().clone();
-            let peer = Peer { address, is_secure: tls.is_some() };
+            let peer = Peer { address, is_secure: tls.is_some(), bodies: None };
             let connection = serve(stream, tls, limits, peer, handle.clone(), stop.clone());
             let open = Open::new(&self.connections, &slots);
             tokio::spawn(async move {
@@ -115,11 +117,11 @@ where
     let phase = Phase::new();
     let turns = Arc::clone(&phase);
     let service = {
-        let handle = handle.clone();
+        let (handle, peer) = (handle.clone(), peer.clone());
         service_fn(move |request| {
             turns.turn();
             let turns = Arc::clone(&turns);
-            let answer = handle(peer, request);
+            let answer = handle(peer.clone(), request);
             async move {
                 let answer = answer.await;
                 turns.turn();
@@ -138,9 +140,10 @@ where
     }
     let streams = Arc::new(Streams::default());
     let under_way = Arc::clone(&streams);
+    let peer = Peer { bodies: Some(Arc::new(Semaphore::new(http_2::BODIES))), ..peer };
     let service = service_fn(move |request| {
         let under_way = Streams::begin(&under_way);
-        let answer = handle(peer, request);
+        let answer = handle(peer.clone(), request);
         async move {
             let answer = answer.await;
             drop(under_way);

@@ -20,7 +20,12 @@ use crate::kms::operation_names;
 /// Sends the server's own log to stderr, as text or as one JSON object a line. The first call
 /// in a process counts.
 pub fn init_logging(settings: LogSettings) {
-    let log = tracing_subscriber::fmt().with_max_level(settings.level).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(settings.level)
+        .with_writer(std::io::stderr)
+        // Where stderr can't be written there is nowhere to tell of it, and telling would panic.
+        .log_internal_errors(false)
+        .with_target(false);
     // A second subscriber is refused; the first one goes on.
     let _ = match settings.format {
         LogFormat::Text => {
@@ -86,7 +91,7 @@ pub(super) fn operation_name(name: &str) -> Option<&'static str> {
 pub(super) struct Telemetry {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    resolved: Vec<[OnceLock<Counter>; 5]>,
+    resolved: Vec<[OnceLock<Counter>; OUTCOMES.len()]>,
     stages: Arc<[Latencies; 6]>,
     /// Connections of the gateway's listener.
     pub(super) connections: Gauge,
@@ -312,12 +317,13 @@ mod tests {
             vec![reading("allow", 3), reading("deny", 4)]
         }));
         telemetry.request(Some("CreateKey"), Outcome::ok);
-        telemetry.request(Some("CreateKey"), Outcome::ok);
+        OUTCOMES.iter().for_each(|outcome| telemetry.request(Some("CreateKey"), *outcome));
         telemetry.request(Some("Nonsense\n"), Outcome::client_error);
         telemetry.stopwatch().lap(Stage::Verify);
         let text = telemetry.encode().unwrap();
         for line in [
             r#"keystile_requests_total{operation="CreateKey",outcome="ok"} 2"#,
+            r#"keystile_requests_total{operation="CreateKey",outcome="server_error"} 1"#,
             r#"keystile_requests_total{operation="unknown",outcome="client_error"} 1"#,
             r#"keystile_decisions_total{kind="allow"} 3"#,
             r#"keystile_stage_duration_seconds_count{stage="verify"} 1"#,

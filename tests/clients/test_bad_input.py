@@ -3,7 +3,9 @@
 import json
 import resource
 import signal
+import socket
 import subprocess
+import time
 
 import botocore.exceptions
 import pytest
@@ -199,3 +201,24 @@ def test_the_clock_takes_an_object_with_whole_seconds_only(year_server, body):
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(urllib.request.Request(year_server.admin + "/clock", data=body.encode(), method="POST"))
     assert error.value.code == 400
+
+
+def test_a_client_that_takes_no_answers_is_given_up(serve, tmp_path):
+    config = tmp_path / "impatient.toml"
+    config.write_text('[limits]\nheader_timeout = "1s"\nidle_timeout = "1s"\n')
+    server = serve(config=config)
+    host, port = server.gateway.removeprefix("http://").rsplit(":", 1)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect((host, int(port)))
+    client.settimeout(3)
+    requests = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" * 1000
+    with pytest.raises(OSError):
+        # Until no more is taken, and then until the connection is gone.
+        for _ in range(1000):
+            client.sendall(requests)
+    deadline = time.monotonic() + 10
+    while "keystile_connections 0" not in server.get("/metrics"):
+        assert time.monotonic() < deadline, "it holds its connection for ever"
+        time.sleep(0.1)
+    client.close()

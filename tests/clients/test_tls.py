@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from conftest import ACCOUNT, ALICE, REGION, team_config
+from conftest import ACCOUNT, ALICE, BINARY, REGION, team_config
 
 
 class Authority:
@@ -400,3 +400,60 @@ def test_a_stop_lets_requests_of_http_2_finish(serve, tmp_path, authority):
     assert (1, stream) in kinds and (0, stream) in kinds, kinds
     stopped.join(20)
     assert server.process.returncode == 0
+
+
+def resident(server):
+    """Bytes of memory that the server has."""
+    lines = pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def test_bodies_that_do_not_end_take_little_memory(serve, tmp_path, authority):
+    server = start(serve, tmp_path)
+    http = Http2(server, authority)
+    before = resident(server)
+    streams = []
+    for _ in range(100):
+        stream = http.http.get_next_available_stream_id()
+        http.http.send_headers(stream, [(":method", "POST"), (":scheme", "https"), (":authority", "a"), (":path", "/")])
+        streams.append(stream)
+    http._send()
+    http.socket.settimeout(0.5)
+    sent, quiet = dict.fromkeys(streams, 0), 0
+    while quiet < 4:
+        moved = 0
+        for stream in streams:
+            # One byte short of the largest body: none of them ever ends.
+            while (room := min(16_384, http.http.local_flow_control_window(stream), (1 << 20) - 1 - sent[stream])) > 0:
+                http.http.send_data(stream, b"x" * room)
+                sent[stream] += room
+                moved += room
+            http._send()
+        try:
+            http.http.receive_data(http.socket.recv(65_535))
+            http._send()
+        except TimeoutError:
+            quiet += not moved
+    assert sum(sent.values()) > 1 << 20
+    assert resident(server) - before < 24 << 20
+    assert client(server, authority).list_keys()["Keys"] == []
+
+
+@pytest.mark.parametrize("stem, text, told", [
+    ("server.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "is not usable"),
+    ("server.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n", "holds no certificate in PEM: one does not end"),
+    ("server.pem", b"nothing", "holds no certificate in PEM: there is none"),
+    ("server.key", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "is encrypted"),
+    ("server.key", b"", "holds no private key in PEM: there is none"),
+    ("server.key", None, "cannot read the private key"),
+])
+def test_files_that_are_of_no_use_are_named_and_nothing_is_made(tmp_path, authority, stem, text, told):
+    (tmp_path / "tls.toml").write_text(TLS)
+    (tmp_path / stem).unlink()
+    if text is not None:
+        (tmp_path / stem).write_bytes(text)
+    for command in [["serve", "--config", "tls.toml", "--listen", "127.0.0.1:0"], ["check", "tls.toml"]]:
+        done = subprocess.run([BINARY, *command], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+        assert done.returncode != 0
+        assert stem in done.stderr + done.stdout and told in done.stderr + done.stdout
+    assert not (tmp_path / "keystile-data").exists()

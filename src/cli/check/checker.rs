@@ -129,6 +129,11 @@ impl Checker {
                 self.credentials(file, &text);
             }
         }
+        if let Some(tls) = &config.tls
+            && let Err(error) = tls.load()
+        {
+            self.refused(&rules::CONFIGURATION, path, &error);
+        }
         if let Some(file) = &config.iam.organization
             && let Some(text) = self.read(file)
         {

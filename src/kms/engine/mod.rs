@@ -45,7 +45,7 @@ use super::resolve::{Found, Key, Resolved, Target};
 use super::working_key::WorkingKey;
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
-use crate::aws::{Clock, OffsetClock, Region};
+use crate::aws::{AccountId, Clock, OffsetClock, Region};
 use crate::cedar::Documents;
 use crate::kms::wire::{JsonText, ObjectText};
 use crate::seal::Keyring;
@@ -209,9 +209,7 @@ impl Kms {
     /// Puts quotas in force; at first AWS's resource quotas are, and no request quota. What there is more than they allow stays. Where the request rates
     /// are others, counting begins anew.
     pub fn enforce_quotas(&self, quotas: Quotas) {
-        if self.inner.enforced.load().quotas != quotas {
-            self.inner.enforced.store(Arc::new(Enforced::new(quotas)));
-        }
+        self.inner.enforced.rcu(|present| present.with(quotas.clone()));
     }
 
     /// Counts a request against its caller's request quotas, once for each request however often it
@@ -221,6 +219,15 @@ impl Kms {
     /// `ThrottlingException` for one that comes too soon.
     pub fn count_request(&self, resolved: &Resolved) -> Result<(), KmsError> {
         self.inner.enforced.load().throttle.count(resolved)
+    }
+
+    /// [`Kms::count_request`] for one that could not be resolved.
+    ///
+    /// # Errors
+    /// `ThrottlingException` for one that comes too soon.
+    pub fn count_unresolved(&self, operation: &str, account: AccountId, region: &Region) -> Result<(), KmsError> {
+        let Some(kind) = Kind::named(operation) else { return Ok(()) };
+        self.inner.enforced.load().throttle.count_unresolved(kind, account, region)
     }
 
     pub(super) fn enforced(&self) -> arc_swap::Guard<Arc<Enforced>> {

@@ -50,6 +50,28 @@ pub(super) fn counted(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> 
     counts.into_iter().flatten()
 }
 
+/// The quota of a request whose key or alias is not known: of a cryptographic one that of the default
+/// spec, of others their own.
+pub(super) fn counted_unresolved(kind: Kind, region: &Region) -> Counted<'_> {
+    let quota = match kind {
+        Kind::Decrypt
+        | Kind::DeriveSharedSecret
+        | Kind::Encrypt
+        | Kind::GenerateDataKey
+        | Kind::GenerateDataKeyPair
+        | Kind::GenerateDataKeyPairWithoutPlaintext
+        | Kind::GenerateDataKeyWithoutPlaintext
+        | Kind::GenerateMac
+        | Kind::GenerateRandom
+        | Kind::ReEncrypt
+        | Kind::Sign
+        | Kind::Verify
+        | Kind::VerifyMac => SYMMETRIC,
+        _ => kind.facts().name,
+    };
+    Counted { quota, region, times: 1 }
+}
+
 /// A key that is missing counts as one with the default spec.
 fn of_key(found: &Found) -> &'static str {
     match found.key().map(|key| key.view().record.spec).unwrap_or_default() {

@@ -5,6 +5,8 @@ mod throttle;
 
 pub(super) use throttle::Throttle;
 
+use std::sync::Arc;
+
 use crate::aws::catalogue::request_rates::RequestRates;
 
 /// The quotas of each account in each Region.
@@ -38,11 +40,20 @@ impl Default for Quotas {
 /// What is in force, with the counts that belong to it.
 pub(super) struct Enforced {
     pub(super) quotas: Quotas,
-    pub(super) throttle: Throttle,
+    pub(super) throttle: Arc<Throttle>,
 }
 
 impl Enforced {
     pub(super) fn new(quotas: Quotas) -> Self {
-        Self { throttle: Throttle::new(quotas.request_rates.clone()), quotas }
+        Self { throttle: Arc::new(Throttle::new(quotas.request_rates.clone())), quotas }
+    }
+
+    /// Other quotas in the place of these, with the counts of these where the rates are the same.
+    pub(super) fn with(&self, quotas: Quotas) -> Self {
+        if quotas.request_rates == self.quotas.request_rates {
+            Self { throttle: Arc::clone(&self.throttle), quotas }
+        } else {
+            Self::new(quotas)
+        }
     }
 }

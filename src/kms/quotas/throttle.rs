@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::counted::{Counted, counted};
+use super::counted::{Counted, counted, counted_unresolved};
 use crate::aws::catalogue::request_rates::{PerSecond, RequestRates};
 use crate::aws::{AccountId, Region};
 use crate::kms::KmsError;
+use crate::kms::api::Kind;
 use crate::kms::error::texts;
 use crate::kms::resolve::Resolved;
 
@@ -40,9 +41,29 @@ impl Throttle {
         if self.rates.is_empty() {
             return Ok(());
         }
-        for Counted { quota, region, times } in counted(resolved) {
+        self.count_all(resolved.scene.account, counted(resolved))
+    }
+
+    /// Counts a request that names nothing that could be found.
+    ///
+    /// # Errors
+    /// `ThrottlingException` for one too many.
+    pub(in crate::kms) fn count_unresolved(
+        &self,
+        kind: Kind,
+        account: AccountId,
+        region: &Region,
+    ) -> Result<(), KmsError> {
+        if self.rates.is_empty() {
+            return Ok(());
+        }
+        self.count_all(account, std::iter::once(counted_unresolved(kind, region)))
+    }
+
+    fn count_all<'a>(&self, account: AccountId, all: impl Iterator<Item = Counted<'a>>) -> Result<(), KmsError> {
+        for Counted { quota, region, times } in all {
             let Some(rate) = self.rates.of(quota, region) else { continue };
-            let of = (quota, resolved.scene.account, region.clone());
+            let of = (quota, account, region.clone());
             let limiter = self.limiters.get_with(of, || Arc::new(RateLimiter::direct(room_for(rate))));
             // A quota below what one request counts would never let it through: then it counts once.
             let admitted = match NonZeroU32::new(times).map(|times| limiter.check_n(times)) {

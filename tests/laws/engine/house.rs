@@ -170,10 +170,15 @@ impl House {
         let mut is_counted = false;
         loop {
             let parsed = Operation::parse(operation, text.as_bytes()).map_err(failed)?;
-            let resolved = self.kms.resolve(parsed, caller, &surroundings()).await.map_err(failed)?;
+            let resolved = self.kms.resolve(parsed, caller, &surroundings()).await;
             if !std::mem::replace(&mut is_counted, true) {
-                self.kms.count_request(&resolved).map_err(failed)?;
+                let counted = match &resolved {
+                    Ok(resolved) => self.kms.count_request(resolved),
+                    Err(_) => self.kms.count_unresolved(operation, caller.account, &surroundings().region),
+                };
+                counted.map_err(failed)?;
             }
+            let resolved = resolved.map_err(failed)?;
             let permit = self.authorizer.authorize(resolved, &Arc::new(PrincipalPolicies::default()), None).map_err(
                 |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
             )?;

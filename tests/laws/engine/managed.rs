@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keystile::authz::{AttachedDocument, PrincipalPolicies};
 use keystile::cedar::Documents;
 use keystile::iam::DocumentKind;
-use keystile::kms::{Operation, Settings};
+use keystile::kms::{Operation, Quotas};
 use serde_json::{Value, json};
 
 use super::house::{ACCOUNT, DAY, House, START, root_key, text};

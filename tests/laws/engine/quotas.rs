@@ -80,6 +80,27 @@ async fn who_is_denied_is_counted_too() {
 }
 
 #[tokio::test]
+async fn who_names_what_is_not_there_is_counted_too() {
+    let house = House::with_quotas(once(names())).await;
+    for (operation, body, code) in [
+        ("DescribeKey", json!({"KeyId": "alias/none"}), "NotFoundException"),
+        ("Decrypt", json!({"CiphertextBlob": "QQ=="}), "InvalidCiphertextException"),
+        ("ListResourceTags", json!({"KeyId": "nonsense"}), "NotFoundException"),
+    ] {
+        assert_eq!(house.fails(operation, body.clone()).await.0, code);
+        assert_eq!(house.fails(operation, body).await.0, "ThrottlingException");
+    }
+}
+
+#[tokio::test]
+async fn counts_outlive_a_change_of_other_quotas() {
+    let house = House::with_quotas(once(names())).await;
+    house.ok("ListKeys", json!({})).await;
+    house.kms.enforce_quotas(Quotas { keys: 7, ..once(names()) });
+    assert_eq!(house.fails("ListKeys", json!({})).await.0, "ThrottlingException");
+}
+
+#[tokio::test]
 async fn a_replica_counts_as_two_keys_where_it_is_made() {
     let house = House::new().await;
     let request = Request::of(&house, "ReplicateKey").await;
