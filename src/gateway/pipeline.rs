@@ -260,6 +260,7 @@ impl Call {
     async fn attempt(&self, operation: Operation, report: &mut Report) -> Result<kms::Answer, Attempt> {
         let state = &*self.state;
         let mut stopwatch = state.telemetry.stopwatch();
+        let operation = operation.of_request(self.request_id);
         let resolved = state.kms.resolve(operation, &self.identity.caller, &self.surroundings).await;
         stopwatch.lap(Stage::Resolve);
         let resolved = resolved.map_err(|error| self.attempt_failure(&error))?;
