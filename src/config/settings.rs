@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::ExternalKeyStoreSettings;
 use crate::aws::Region;
 
 /// The whole configuration, checked, with every default filled in and every path resolved.
@@ -44,6 +45,8 @@ pub struct Config {
     pub engine: EngineSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[external_key_stores]`.
+    pub external_key_stores: ExternalKeyStoreSettings,
 }
 
 /// `[iam]`: where identities come from.

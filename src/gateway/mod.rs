@@ -17,6 +17,7 @@ mod dispatch;
 mod engine;
 mod explanation;
 mod form;
+mod outbound;
 mod patience;
 mod pipeline;
 mod plain_json;

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::outbound::Outbound;
 use super::state::{Live, State};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, Overrides, load_directory};
@@ -18,9 +19,10 @@ impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
         match self.prepare() {
-            Ok((config, live)) => {
+            Ok((config, live, outbound)) => {
                 state.limits.send_replace(config.limits);
                 state.kms.serve_regions(config.regions.clone());
+                state.kms.reach_external_key_stores(Arc::new(outbound));
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();
@@ -33,7 +35,7 @@ impl Reloader {
         }
     }
 
-    fn prepare(&self) -> Result<(Config, Live), ConfigError> {
+    fn prepare(&self) -> Result<(Config, Live, Outbound), ConfigError> {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
@@ -43,6 +45,7 @@ impl Reloader {
             member: "signature.max_skew_seconds".to_owned(),
             message: error.to_string(),
         })?;
-        Ok((config, live))
+        let outbound = Outbound::new(&config)?;
+        Ok((config, live, outbound))
     }
 }
