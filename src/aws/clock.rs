@@ -47,6 +47,12 @@ impl OffsetClock {
         self.offset_seconds.load(Ordering::Acquire)
     }
 
+    /// What time it is by the base clock.
+    #[must_use]
+    pub fn base_now(&self) -> Timestamp {
+        self.base.now()
+    }
+
     /// Sets the offset; one smaller than the present offset is ignored, for time never goes back.
     pub fn set_offset_seconds(&self, seconds: i64) {
         self.offset_seconds.fetch_max(seconds, Ordering::AcqRel);

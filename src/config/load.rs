@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
+use super::external_key_stores::ExternalKeyStoreTable;
 use super::quotas::QuotasTable;
 use super::tls::TlsTable;
 use super::units::{Shown, Size, Span};
@@ -81,12 +82,20 @@ impl Config {
         ];
         match fixed.iter().find(|(_, same)| !same) {
             None => Ok(()),
-            Some((member, _)) => Err(ConfigError {
-                file: new.file.as_ref().map(|file| file.display().to_string()),
-                place: new.places.get(*member).copied(),
-                member: (*member).to_owned(),
-                message: "cannot change while the server runs; restart it to apply this".to_owned(),
-            }),
+            Some((member, _)) => {
+                Err(new.error(member, "cannot change while the server runs; restart it to apply this"))
+            }
+        }
+    }
+
+    /// What is wrong with a member, in its place.
+    #[must_use]
+    pub fn error(&self, member: &str, message: impl Into<String>) -> ConfigError {
+        ConfigError {
+            file: self.file.as_ref().map(|file| file.display().to_string()),
+            place: self.places.get(member).copied(),
+            member: member.to_owned(),
+            message: message.into(),
         }
     }
 
@@ -130,6 +139,7 @@ struct File {
     engine: EngineTable,
     quotas: QuotasTable,
     store: StoreTable,
+    external_key_stores: ExternalKeyStoreTable,
 }
 
 #[derive(Deserialize, Default)]
@@ -310,6 +320,7 @@ impl File {
             store: StoreSettings {
                 cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
             },
+            external_key_stores: self.external_key_stores.resolve(base, source)?,
             data_dir,
         })
     }
@@ -499,6 +510,8 @@ mod tests {
             ("quotas", "grants_per_key", "1", "1000000", "0", "1000001"),
             ("quotas", "key_policy_bytes", "1024", "\"128KiB\"", "1023", "131073"),
             ("store", "cache_bytes", "\"1MiB\"", "\"1TiB\"", "1048575", "\"1025GiB\""),
+            ("external_key_stores", "timeout", "\"50ms\"", "10", "\"49ms\"", "11"),
+            ("external_key_stores", "max_requests", "1", "10000", "0", "10001"),
         ];
         for (table, member, least, most, below, above) in limits {
             for value in [least, most] {
@@ -565,6 +578,18 @@ mod tests {
                 "[quotas]\nrequest_rates = \"none\"",
                 "etc/keystile.toml:2:17: quotas.request_rates: unknown variant `none`, expected `unlimited` or `aws`",
             ),
+            (
+                "[external_key_stores]\nhosts = [\"xks.example.com\", \"10.0.0.7\"]",
+                "etc/keystile.toml:2:29: external_key_stores.hosts: `10.0.0.7` is not the name of a host",
+            ),
+            (
+                "[external_key_stores]\nhosts = [\"https://xks.example.com\"]",
+                "etc/keystile.toml:2:10: external_key_stores.hosts: `https://xks.example.com` is not the name of a host",
+            ),
+            (
+                "[external_key_stores.connect]\n\"xks.example.com\" = \"localhost:1\"",
+                "etc/keystile.toml:2:21: external_key_stores.connect: `localhost:1` is not an address to connect to",
+            ),
             ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", "etc/keystile.toml:2:1: duplicate key"),
             ("listen = ", "etc/keystile.toml:1:"),
         ];
@@ -600,6 +625,17 @@ mod tests {
                 format!("etc/keystile.toml:{member}: cannot change while the server runs; restart it to apply this")
             );
         }
+    }
+
+    #[test]
+    fn a_host_of_which_is_said_where_it_is_may_be_called() {
+        let text = "[external_key_stores]\nhosts = [\"Xks.Example.com\"]\nca_file = \"ca.pem\"\n\
+            [external_key_stores.connect]\n\"other.example.com\" = \"10.0.0.7:8443\"\n";
+        let settings = parse(text).unwrap().external_key_stores;
+        assert_eq!(settings.hosts.iter().collect::<Vec<_>>(), ["other.example.com", "xks.example.com"]);
+        assert_eq!(settings.connect["other.example.com"].to_string(), "10.0.0.7:8443");
+        assert_eq!(settings.ca_file.as_deref(), Some(Path::new("etc/ca.pem")));
+        assert!(parse("").unwrap().external_key_stores.hosts.is_empty(), "nobody is called who is not named");
     }
 
     proptest! {

@@ -6,6 +6,7 @@ mod data_dir;
 mod data_lock;
 mod directory;
 mod error;
+mod external_key_stores;
 mod files;
 mod load;
 mod organization;
@@ -20,6 +21,7 @@ pub use data_dir::{DataDir, UNFINISHED_RESTORE, prepare_data_dir, require_new_da
 pub use data_lock::DataLock;
 pub use directory::load_directory;
 pub use error::ConfigError;
+pub use external_key_stores::ExternalKeyStoreSettings;
 pub(crate) use files::end_of_text;
 pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};

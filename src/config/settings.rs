@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::TlsSettings;
+use super::{ExternalKeyStoreSettings, TlsSettings};
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub quotas: QuotaSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[external_key_stores]`.
+    pub external_key_stores: ExternalKeyStoreSettings,
 }
 
 /// `[iam]`: where identities come from.

@@ -19,6 +19,7 @@ mod explanation;
 mod form;
 mod http_1;
 mod http_2;
+mod outbound;
 mod patience;
 mod pipeline;
 mod plain_json;

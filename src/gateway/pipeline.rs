@@ -266,6 +266,7 @@ impl Call {
         let mut stopwatch = state.telemetry.stopwatch();
         let is_counted = std::mem::replace(&mut report.is_counted, true);
         let name = operation.name();
+        let operation = operation.of_request(self.request_id);
         let resolved = state.kms.resolve(operation, &self.identity.caller, &self.surroundings).await;
         stopwatch.lap(Stage::Resolve);
         if !is_counted {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ServerConfig;
 
 use super::engine;
+use super::outbound::Outbound;
 use super::state::{Live, State};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, Overrides, TlsSettings, load_directory};
@@ -18,17 +19,18 @@ pub(super) struct Reloader {
 }
 
 /// What a configuration brings.
-type Prepared = (Config, Live, Option<Arc<ServerConfig>>);
+type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound);
 
 impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
         match self.prepare() {
-            Ok((config, live, tls)) => {
+            Ok((config, live, tls, outbound)) => {
                 state.limits.send_replace(config.limits);
                 state.tls.send_replace(tls);
                 state.kms.serve_regions(config.regions.clone());
                 state.kms.enforce_quotas(engine::quotas(&config.quotas));
+                state.kms.reach_external_key_stores(Arc::new(outbound));
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();
@@ -52,6 +54,7 @@ impl Reloader {
             message: error.to_string(),
         })?;
         let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
-        Ok((config, live, tls))
+        let outbound = Outbound::new(&config)?;
+        Ok((config, live, tls, outbound))
     }
 }

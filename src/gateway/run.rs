@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::admin_access::AdminAccess;
+use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
 use super::server::Server;
@@ -191,6 +192,7 @@ async fn open(
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
     let live = Live::new(config, directory)?;
+    let outbound = Outbound::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
@@ -206,6 +208,7 @@ async fn open(
     .await?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));
+    kms.reach_external_key_stores(Arc::new(outbound));
     let (audit, recovery) = AuditLog::open(audit::Settings::new(config.audit.file.clone()), clock.as_ref())?;
     if recovery.torn_bytes > 0 {
         tracing::warn!(bytes = recovery.torn_bytes, "the audit log ended in an unfinished record, which was cut");

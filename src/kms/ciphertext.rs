@@ -4,7 +4,8 @@
 //! format (1) ‖ account (12) ‖ key id (16) ‖ material id (32) ‖ checksum (4) ‖ sealed message
 //! ```
 //!
-//! The format tells a multi-Region key's id (2) from any other's (1); the Region is not named, for
+//! The format tells a multi-Region key's id (2) and a key with an external half (3, see
+//! [`super::external_ciphertext`]) from any other's (1); the Region is not named, for
 //! every Region of the key decrypts it. The checksum (the first bytes of the SHA-256 of what stands before it) only tells a damaged
 //! header from a key that does not exist: header and encryption context are the sealed message's
 //! associated data, so any change to them fails to open.
@@ -22,6 +23,8 @@ use crate::seal::envelope;
 const FORMAT: u8 = 1;
 /// The format of a multi-Region key's.
 const MULTI_REGION_FORMAT: u8 = 2;
+/// The format of a key's in an external key store.
+const EXTERNAL_FORMAT: u8 = 3;
 const NAMED: usize = 1 + 12 + 16 + 32;
 const HEADER: usize = NAMED + 4;
 /// What the keys of messages are derived for.
@@ -37,6 +40,8 @@ pub(super) struct Ciphertext<'a> {
     pub(super) account: AccountId,
     pub(super) key: KeyId,
     pub(super) material: [u8; 32],
+    /// Whether an external key has its part in it.
+    pub(super) is_external: bool,
     bytes: &'a [u8],
 }
 
@@ -50,7 +55,7 @@ impl<'a> Ciphertext<'a> {
     fn header(bytes: &'a [u8]) -> Option<Self> {
         let (named, rest) = bytes.split_at_checked(NAMED)?;
         let is_multi_region = match named[0] {
-            FORMAT => false,
+            FORMAT | EXTERNAL_FORMAT => false,
             MULTI_REGION_FORMAT => true,
             _ => return None,
         };
@@ -61,6 +66,7 @@ impl<'a> Ciphertext<'a> {
             account: std::str::from_utf8(&named[1..13]).ok()?.parse().ok()?,
             key: KeyId::of(named[13..29].try_into().ok()?, is_multi_region),
             material: named[29..].try_into().ok()?,
+            is_external: named[0] == EXTERNAL_FORMAT,
             bytes,
         })
     }
@@ -69,10 +75,19 @@ impl<'a> Ciphertext<'a> {
         HEXLOWER.encode(&self.material)
     }
 
+    /// The header, and what follows it.
+    pub(super) fn parts(&self) -> (&'a [u8], &'a [u8]) {
+        self.bytes.split_at(HEADER)
+    }
+
     /// # Errors
-    /// `InvalidCiphertextException` for another encryption context or altered bytes.
+    /// `InvalidCiphertextException` for another encryption context or altered bytes, and where an
+    /// external key has its part in it.
     pub(super) fn open(&self, key: &BackingKey, context: &EncryptionContext) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (header, sealed) = self.bytes.split_at(HEADER);
+        if self.is_external {
+            return Err(texts::invalid_ciphertext());
+        }
+        let (header, sealed) = self.parts();
         envelope::open(key, LABEL, &associated(header, context), sealed).map_err(|_| texts::invalid_ciphertext())
     }
 }
@@ -87,16 +102,28 @@ pub(super) fn seal(
     plaintext: &[u8],
 ) -> Result<Vec<u8>, KmsError> {
     let mut out = Vec::with_capacity(HEADER + envelope::OVERHEAD + plaintext.len());
-    out.push(if key_id.is_multi_region() { MULTI_REGION_FORMAT } else { FORMAT });
-    out.extend_from_slice(account.as_str().as_bytes());
-    out.extend_from_slice(key_id.bytes());
-    out.extend_from_slice(material);
-    let sum = checksum(&out);
-    out.extend_from_slice(&sum);
+    let format = if key_id.is_multi_region() { MULTI_REGION_FORMAT } else { FORMAT };
+    put_header(format, account, key_id, material, &mut out);
     let data = associated(&out, context);
     envelope::seal_into(key, LABEL, &data, plaintext, &mut out)
         .map_err(|error| KmsError::internal(error.to_string()))?;
     Ok(out)
+}
+
+/// The header of a ciphertext of a key in an external key store.
+pub(super) fn external_header(account: AccountId, key_id: KeyId, material: &[u8; 32]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER);
+    put_header(EXTERNAL_FORMAT, account, key_id, material, &mut out);
+    out
+}
+
+fn put_header(format: u8, account: AccountId, key_id: KeyId, material: &[u8; 32], out: &mut Vec<u8>) {
+    out.push(format);
+    out.extend_from_slice(account.as_str().as_bytes());
+    out.extend_from_slice(key_id.bytes());
+    out.extend_from_slice(material);
+    let sum = checksum(out);
+    out.extend_from_slice(&sum);
 }
 
 fn checksum(named: &[u8]) -> [u8; 4] {
@@ -106,7 +133,7 @@ fn checksum(named: &[u8]) -> [u8; 4] {
 
 /// The header, then the pairs sorted by key, each text behind its length: one spelling for each
 /// context, and no two contexts alike.
-fn associated(header: &[u8], context: &EncryptionContext) -> Vec<u8> {
+pub(super) fn associated(header: &[u8], context: &EncryptionContext) -> Vec<u8> {
     let mut pairs: Vec<&(String, String)> = context.0.iter().collect();
     pairs.sort_unstable();
     let mut data = header.to_vec();

@@ -184,6 +184,10 @@ pub(super) mod texts {
         KmsError::new("KMSInvalidStateException", format!("{arn} is pending import."))
     }
 
+    pub(crate) fn unavailable(arn: &str) -> KmsError {
+        KmsError::new("KMSInvalidStateException", format!("{arn} is unavailable."))
+    }
+
     pub(crate) fn wrong_origin(arn: &str, origin: &str) -> KmsError {
         unsupported(format!("{arn} origin is {origin} which is not valid for this operation."))
     }

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::custom_key_stores::InCustomKeyStore;
 use super::error::KmsError;
 use super::imports::Import;
 use super::key_id::KeyId;
@@ -75,6 +76,9 @@ pub(super) struct KeyRecord {
     /// What was ever imported into it, or into the key of another Region, in the order of the first time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) imports: Vec<Import>,
+    /// Where the other half of its material is, if it is in a custom key store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) custom_key_store: Option<InCustomKeyStore>,
 }
 
 /// Where a multi-Region key is.

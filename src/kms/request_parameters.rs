@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::operation::{CreateGrant, EncryptionContext, Input, Operation, RetireGrant};
+use super::operation::{CreateGrant, CustomKeyStoreRequest, EncryptionContext, Input, Operation, RetireGrant};
 use super::spec::ImportType;
 use super::wire::{JsonText, ObjectText};
 
@@ -34,7 +34,9 @@ impl Input {
                 .text("origin", create.origin.name())
                 .value("multiRegion", &create.multi_region)
                 .value("bypassPolicyLockoutSafetyCheck", &create.bypass.unwrap_or(false))
-                .optional("tags", tags(&create.tags)),
+                .optional("tags", tags(&create.tags))
+                .optional("customKeyStoreId", create.custom_key_store.as_ref().map(|place| &place.store))
+                .optional("xksKeyId", create.custom_key_store.as_ref().map(|place| &place.xks_key)),
             Self::List { key_id, page, all_material } => members
                 .optional("keyId", key_id.as_ref())
                 .optional("limit", page.limit)
@@ -82,7 +84,10 @@ impl Input {
                 .optional("encryptionContext", shown(context))
                 .optional("keySpec", spec.as_ref())
                 .optional("numberOfBytes", *bytes),
-            Self::Random { bytes } => members.optional("numberOfBytes", *bytes),
+            Self::Random { bytes, store } => {
+                members.optional("numberOfBytes", *bytes).optional("customKeyStoreId", store.as_ref())
+            }
+            Self::CustomKeyStore(request) => request.shown(members),
             Self::ReplicateKey(request) => members
                 .text("keyId", &request.key_id)
                 .text("replicaRegion", &request.region)
@@ -139,6 +144,31 @@ impl Input {
             Self::DeleteImportedKeyMaterial { key_id, material_id } => {
                 members.text("keyId", key_id).optional("keyMaterialId", material_id.as_ref())
             }
+        }
+    }
+}
+
+impl CustomKeyStoreRequest {
+    /// Without any part of a credential.
+    fn shown(&self, members: ObjectText) -> ObjectText {
+        match self {
+            Self::Create(create) => members
+                .text("customKeyStoreName", &create.name)
+                .text("customKeyStoreType", "EXTERNAL_KEY_STORE")
+                .text("xksProxyUriEndpoint", &create.endpoint)
+                .text("xksProxyUriPath", &create.path)
+                .text("xksProxyConnectivity", "PUBLIC_ENDPOINT"),
+            Self::Update(update) => members
+                .text("customKeyStoreId", &update.id)
+                .optional("newCustomKeyStoreName", update.name.as_ref())
+                .optional("xksProxyUriEndpoint", update.endpoint.as_ref())
+                .optional("xksProxyUriPath", update.path.as_ref()),
+            Self::Describe { id, name, page } => members
+                .optional("customKeyStoreId", id.as_ref())
+                .optional("customKeyStoreName", name.as_ref())
+                .optional("limit", page.limit)
+                .optional("marker", page.marker.as_ref()),
+            Self::One { id } => members.text("customKeyStoreId", id),
         }
     }
 }

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use super::api::{KeyIds, Kind};
 use super::ciphertext::Ciphertext;
 use super::conditions::{self, Conditions};
+use super::custom_key_stores::CustomKeyStoreRecord;
 use super::engine::Kms;
 use super::error::{KmsError, texts};
 use super::key_id::KeyId;
 use super::name::{AliasName, KeyName, Named, alias_name};
 use super::operation::{Input, Operation};
-use super::records::{AliasRecord, KeyView};
+use super::records::{AliasRecord, KeyView, State};
 use super::rows;
 use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Supplied};
 use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Region, Surroundings};
@@ -36,6 +37,8 @@ pub(super) struct Scene {
     pub(super) account: AccountId,
     pub(super) region: Region,
     pub(super) now: Timestamp,
+    /// `aws:PrincipalArn` of the caller.
+    pub(super) principal: Arn,
 }
 
 /// What the request is about.
@@ -94,6 +97,8 @@ pub(super) enum Found {
 pub(super) struct Key {
     pub(super) record: Arc<Record<KeyView>>,
     pub(super) policy: Arc<CompiledDocument>,
+    /// The custom key store that it is in.
+    pub(super) store: Option<Arc<Record<CustomKeyStoreRecord>>>,
 }
 
 impl Key {
@@ -103,6 +108,13 @@ impl Key {
 
     pub(super) fn arn(&self) -> &Arn {
         &self.record.value.arn
+    }
+
+    /// Whether it is `Unavailable`: in a custom key store that is not connected. A key that is to be
+    /// deleted stays `PendingDeletion` (KMS Developer Guide, "Key states of AWS KMS keys").
+    pub(super) fn is_unavailable(&self) -> bool {
+        let is_cut_off = self.store.as_ref().is_some_and(|store| !store.value.is_connected());
+        is_cut_off && matches!(self.view().record.state, State::Enabled | State::Disabled)
     }
 }
 
@@ -240,11 +252,19 @@ impl Kms {
     ) -> Result<Resolved, KmsError> {
         operation.check_encryption_contexts(self.settings().encryption_context_max_bytes)?;
         let facts = operation.kind.facts();
-        let scene = Scene { account: caller.account, region: surroundings.region.clone(), now: surroundings.now };
+        let scene = Scene {
+            account: caller.account,
+            region: surroundings.region.clone(),
+            now: surroundings.now,
+            principal: caller.principal_arn.clone(),
+        };
         let asking = Asking { caller, surroundings, cross_account: facts.cross_account, through_ciphertext: false };
         let action = &facts.action;
         let (target, mut checks) = match &operation.input {
-            Input::List { key_id: None, .. } | Input::Random { .. } | Input::ListRetirableGrants { .. } => {
+            Input::List { key_id: None, .. }
+            | Input::Random { .. }
+            | Input::CustomKeyStore(_)
+            | Input::ListRetirableGrants { .. } => {
                 (Target::Nothing, vec![asking.on(action, Resource::None, Vec::new())])
             }
             Input::CreateKey(create) => {

@@ -7,6 +7,7 @@
 //! kms/k/<account>/<region>/<key>                        the key's record
 //! kms/p/<account>/<region>/<key>/<sha256>               its policy's text, where it is not the default
 //! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
+//! kms/m/<account>/<region>/<store>/credential           the wrapped credential of a store's proxy
 //! kms/r/<account>/<region>/<key>/<be32 number>          its rotations; both of a multi-Region key
 //!                                                       under the region `multi-region`
 //! kms/u/<account>/<region>/<key>                        its last use
@@ -18,6 +19,11 @@
 //! kms/c/<account>/<region>/<key>/<shard>                how many grants it has, in shards
 //! kms/t/<region>/<principal>/<account>/<key>/<grant>    grants by retiring principal, by a hash
 //! kms/n/<account>/<region>/<shard>                      how many keys, in shards
+//! kms/xs/<account>/<region>/<store>                     a custom key store's record
+//! kms/xn/<account>/<region>/<hash>                      its id, by its name
+//! kms/xu/<account>/<region>/<hash>                      its id, by its proxy's endpoint and path
+//! kms/xk/<account>/<region>/<store>/<external key>      its keys
+//! kms/xc/<account>/<region>                             how many stores
 //! kms/d/<be64 milliseconds>/<what>/<account>/<region>/<key>   what is due
 //! kms/e/<be64 milliseconds>/<event id>                  service events not yet in the audit log
 //! ```
@@ -29,8 +35,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::custom_key_stores::CustomKeyStoreName;
 use super::key_id::KeyId;
 use super::name::{AliasName, KeyName};
+use super::xks::Place;
 use crate::aws::{AccountId, Region};
 
 pub(super) const META: &[u8] = b"kms/meta";
@@ -87,7 +95,8 @@ pub(super) fn all_materials() -> Range<Vec<u8>> {
     under(MATERIALS)
 }
 
-/// What names a row's material: its account, region, key and id, as the row spells them.
+/// What names a row's material: its account, region, key (or custom key store) and id, as the row
+/// spells them.
 pub(super) fn material_name(row: &[u8]) -> Option<&[u8]> {
     row.strip_prefix(MATERIALS)
 }
@@ -135,11 +144,11 @@ pub(super) fn grant_indexes(name: &KeyName) -> [Vec<u8>; 4] {
 }
 
 pub(super) fn grantee(name: &KeyName, principal: &str) -> Vec<u8> {
-    (of_key('h', name) + "/" + &principal_hash(principal)).into_bytes()
+    (of_key('h', name) + "/" + &short_hash(principal)).into_bytes()
 }
 
 pub(super) fn grants_of_grantee(name: &KeyName, principal: &str) -> Vec<u8> {
-    (of_key('i', name) + "/" + &principal_hash(principal) + "/").into_bytes()
+    (of_key('i', name) + "/" + &short_hash(principal) + "/").into_bytes()
 }
 
 pub(super) fn grant_of_grantee(name: &KeyName, principal: &str, id: &str) -> Vec<u8> {
@@ -164,7 +173,7 @@ pub(super) fn grant_count(name: &KeyName, id: &str) -> Vec<u8> {
 pub(super) const GRANT_COUNT_SHARDS: usize = 16;
 
 pub(super) fn retirable(region: &Region, principal: &str) -> Vec<u8> {
-    format!("kms/t/{region}/{}/", principal_hash(principal)).into_bytes()
+    format!("kms/t/{region}/{}/", short_hash(principal)).into_bytes()
 }
 
 pub(super) fn retirable_grant(name: &KeyName, principal: &str, id: &str) -> Vec<u8> {
@@ -179,9 +188,47 @@ pub(super) fn read_retirable<'a>(region: &Region, rest: &'a [u8]) -> Option<(Key
     Some((KeyName { account: account.parse().ok()?, region: region.clone(), id: KeyId::read(id)? }, grant))
 }
 
-/// 128 bits of a principal's hash: names are long, and hold slashes.
-fn principal_hash(principal: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(principal.as_bytes())[..16])
+/// 128 bits of a text's hash: names are long, and hold slashes.
+fn short_hash(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16])
+}
+
+fn of_store(kind: &str, name: &CustomKeyStoreName) -> String {
+    format!("kms/{kind}/{}/{}/{}", name.account, name.region, name.id)
+}
+
+pub(super) fn custom_key_store(name: &CustomKeyStoreName) -> Vec<u8> {
+    of_store("xs", name).into_bytes()
+}
+
+pub(super) fn custom_key_stores(account: AccountId, region: &Region) -> Vec<u8> {
+    format!("kms/xs/{account}/{region}/").into_bytes()
+}
+
+pub(super) fn custom_key_store_count(account: AccountId, region: &Region) -> Vec<u8> {
+    format!("kms/xc/{account}/{region}").into_bytes()
+}
+
+pub(super) fn custom_key_store_named(account: AccountId, region: &Region, name: &str) -> Vec<u8> {
+    format!("kms/xn/{account}/{region}/{}", short_hash(name)).into_bytes()
+}
+
+pub(super) fn custom_key_store_at(account: AccountId, region: &Region, place: &Place) -> Vec<u8> {
+    let hash = short_hash(&[place.host.as_str(), place.path.as_str()].concat());
+    format!("kms/xu/{account}/{region}/{hash}").into_bytes()
+}
+
+/// Among the key material, so that whatever wraps that anew wraps this too.
+pub(super) fn proxy_credential(name: &CustomKeyStoreName) -> Vec<u8> {
+    (of_store("m", name) + "/credential").into_bytes()
+}
+
+pub(super) fn external_keys(name: &CustomKeyStoreName) -> Vec<u8> {
+    (of_store("xk", name) + "/").into_bytes()
+}
+
+pub(super) fn external_key(name: &CustomKeyStoreName, xks_key: &str) -> Vec<u8> {
+    (of_store("xk", name) + "/" + xks_key).into_bytes()
 }
 
 /// What falls due for a key.

@@ -6,16 +6,21 @@ use crate::aws::catalogue::kms;
 #[expect(missing_docs, reason = "the names are AWS's")]
 pub enum Kind {
     CancelKeyDeletion,
+    ConnectCustomKeyStore,
     CreateAlias,
+    CreateCustomKeyStore,
     CreateGrant,
     CreateKey,
     Decrypt,
     DeleteAlias,
+    DeleteCustomKeyStore,
     DeleteImportedKeyMaterial,
     DeriveSharedSecret,
+    DescribeCustomKeyStores,
     DescribeKey,
     DisableKey,
     DisableKeyRotation,
+    DisconnectCustomKeyStore,
     EnableKey,
     EnableKeyRotation,
     Encrypt,
@@ -49,6 +54,7 @@ pub enum Kind {
     TagResource,
     UntagResource,
     UpdateAlias,
+    UpdateCustomKeyStore,
     UpdateKeyDescription,
     UpdatePrimaryRegion,
     Verify,
@@ -119,16 +125,21 @@ const READS: bool = false;
 
 facts! {
     CancelKeyDeletion: WRITES, KeysOnly, PendingDeletion;
+    ConnectCustomKeyStore: WRITES, KeysOnly, Any;
     CreateAlias: WRITES, KeysOnly, NotPendingDeletion;
+    CreateCustomKeyStore: WRITES, KeysOnly, Any;
     CreateGrant: WRITES, KeysOnly, Enabled;
     CreateKey: WRITES, KeysOnly, Any;
     Decrypt: READS, WithAliases, Enabled;
     DeleteAlias: WRITES, KeysOnly, Any;
+    DeleteCustomKeyStore: WRITES, KeysOnly, Any;
     DeleteImportedKeyMaterial: WRITES, KeysOnly, Any;
     DeriveSharedSecret: READS, WithAliases, Enabled;
+    DescribeCustomKeyStores: READS, KeysOnly, Any;
     DescribeKey: READS, WithAliases, Any;
     DisableKey: WRITES, KeysOnly, EnabledOrDisabled;
     DisableKeyRotation: WRITES, RotationKeysOnly, EnabledOrPendingImport;
+    DisconnectCustomKeyStore: WRITES, KeysOnly, Any;
     EnableKey: WRITES, KeysOnly, EnabledOrDisabled;
     EnableKeyRotation: WRITES, RotationKeysOnly, EnabledOrPendingImport;
     Encrypt: READS, WithAliases, Enabled;
@@ -162,6 +173,7 @@ facts! {
     TagResource: WRITES, KeysOnly, NotPendingDeletion;
     UntagResource: WRITES, KeysOnly, NotPendingDeletion;
     UpdateAlias: WRITES, KeysOnly, NotPendingDeletion;
+    UpdateCustomKeyStore: WRITES, KeysOnly, Any;
     UpdateKeyDescription: WRITES, KeysOnly, NotPendingDeletion;
     UpdatePrimaryRegion: WRITES, KeysOnly, Enabled;
     Verify: READS, WithAliases, Enabled;
@@ -185,11 +197,11 @@ mod tests {
 
     #[test]
     fn each_kind_finds_its_own_facts() {
-        assert_eq!(FACTS.len(), 48);
+        assert_eq!(FACTS.len(), 54);
         for (at, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, at);
             assert_eq!(Kind::named(facts.name), Some(facts.kind));
         }
-        assert_eq!(Kind::named("CreateCustomKeyStore"), None);
+        assert_eq!(Kind::named("createkey"), None);
     }
 }

@@ -76,6 +76,8 @@ pub(super) struct Shape {
     pub(super) pattern: Option<(String, Matcher)>,
     /// The only values; empty where any will do.
     pub(super) values: Vec<String>,
+    /// Whether no error may show the value.
+    pub(super) sensitive: bool,
 }
 
 #[derive(Debug)]
@@ -123,15 +125,7 @@ const PATTERNS: &[(&str, Matcher)] = &[
     ("^[\\w+=,.@:/-]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
     }),
-    ("^([a-z]+-){2,3}\\d+$", |text| {
-        let parts: Vec<&str> = text.split('-').collect();
-        let is_all = |part: &str, of: fn(&u8) -> bool| !part.is_empty() && part.as_bytes().iter().all(of);
-        parts.split_last().is_some_and(|(number, words)| {
-            matches!(words.len(), 2 | 3)
-                && is_all(number, u8::is_ascii_digit)
-                && words.iter().all(|word| is_all(word, u8::is_ascii_lowercase))
-        })
-    }),
+    ("^([a-z]+-){2,3}\\d+$", is_region),
     ("^[a-zA-Z0-9-_.]+$", |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     }),
@@ -141,8 +135,49 @@ const PATTERNS: &[(&str, Matcher)] = &[
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b":/_.-".contains(&b) || b" \t\n\x0b\x0c\r".contains(&b))
     }),
+    ("[0-9]{12}", |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())),
+    ("^[A-Z2-7]+$", |text| !text.is_empty() && text.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7'))),
+    ("^[a-zA-Z0-9\\/+=]+$", |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/+=".contains(&b))
+    }),
+    ("^https://[a-zA-Z0-9.-]+$", |text| text.strip_prefix("https://").is_some_and(is_host)),
+    ("^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$", |text| {
+        let Some((prefix, version)) = text.rsplit_once("/kms/xks/v") else { return false };
+        let is_prefix = prefix.is_empty()
+            || prefix.strip_prefix('/').is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b))
+            });
+        is_prefix && matches!(version.len(), 1 | 2) && version.bytes().all(|b| b.is_ascii_digit())
+    }),
+    ("cluster-[2-7a-zA-Z]{11,16}", |text| {
+        text.strip_prefix("cluster-").is_some_and(|id| {
+            matches!(id.len(), 11..=16) && id.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
+        })
+    }),
+    ("^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$", |text| {
+        let rest = text.strip_prefix("com.").or_else(|| text.strip_prefix("eu."));
+        let parts = rest.and_then(|rest| rest.strip_prefix("amazonaws.vpce."));
+        parts.and_then(|parts| parts.split_once(".vpce-svc-")).is_some_and(|(region, id)| {
+            is_region(region) && !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z'))
+        })
+    }),
     ("^[a-f0-9]+$", |text| !text.is_empty() && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))),
 ];
+
+/// Two or three words and a number, as Regions are named.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_all = |part: &str, of: fn(&u8) -> bool| !part.is_empty() && part.as_bytes().iter().all(of);
+    parts.split_last().is_some_and(|(number, words)| {
+        matches!(words.len(), 2 | 3)
+            && is_all(number, u8::is_ascii_digit)
+            && words.iter().all(|word| is_all(word, u8::is_ascii_lowercase))
+    })
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b))
+}
 
 #[derive(Deserialize)]
 struct RawModel {
@@ -165,6 +200,8 @@ struct RawShape {
     pattern: Option<String>,
     #[serde(default, rename = "enum")]
     values: Vec<String>,
+    #[serde(default)]
+    sensitive: bool,
     member: Option<String>,
     #[cfg(test)]
     key: Option<String>,
@@ -189,6 +226,7 @@ fn load(text: &str) -> Option<HashMap<String, Modelled>> {
                     max: None,
                     pattern: None,
                     values: Vec::new(),
+                    sensitive: false,
                 },
             };
             Some((name.clone(), Modelled { input, errors: operation.errors.clone() }))
@@ -224,7 +262,7 @@ fn resolve(shapes: &HashMap<String, RawShape>, name: &str, depth: usize) -> Opti
     let pattern = raw.pattern.as_ref().and_then(|pattern| {
         PATTERNS.iter().find(|(text, _)| text == pattern).map(|(_, matches)| (pattern.clone(), *matches))
     });
-    Some(Shape { kind, min: raw.min, max: raw.max, pattern, values: raw.values.clone() })
+    Some(Shape { kind, min: raw.min, max: raw.max, pattern, values: raw.values.clone(), sensitive: raw.sensitive })
 }
 
 #[cfg(test)]

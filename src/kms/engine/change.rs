@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -33,6 +35,11 @@ impl Change {
 
     pub(super) fn unchanged(mut self, row: Vec<u8>, mod_rev: u64) -> Self {
         self.hold(row, mod_rev);
+        self
+    }
+
+    pub(super) fn empty(mut self, range: Range<Vec<u8>>) -> Self {
+        self.preconditions.push(Precondition::EmptyRange(range));
         self
     }
 

@@ -10,32 +10,34 @@ use crate::kms::api::Kind;
 use crate::kms::ciphertext::{self, BackingKey, Ciphertext};
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::{EncryptionContext, ReEncrypt};
-use crate::kms::resolve::Key;
+use crate::kms::resolve::{Key, Resolved};
 use crate::kms::spec::{EncryptionAlgorithm, KeySpec, KeyUsage};
 use crate::kms::wire::ObjectText;
 
 impl Kms {
     pub(super) async fn encrypt(
         &self,
+        resolved: &Resolved,
         key: &Key,
         plaintext: &[u8],
         context: &EncryptionContext,
         algorithm: Option<&str>,
     ) -> Result<Answer, KmsError> {
         let algorithm = held_to(key, algorithm, "Encrypt")?;
-        let sealed = self.seal(key, algorithm, plaintext, context).await?;
+        let sealed = self.seal(resolved, key, algorithm, plaintext, context).await?;
         Ok(answered(key, |body| body.blob("CiphertextBlob", &sealed).text("EncryptionAlgorithm", algorithm.name())))
     }
 
     pub(super) async fn decrypt(
         &self,
+        resolved: &Resolved,
         key: &Key,
         ciphertext: &[u8],
         context: &EncryptionContext,
         algorithm: Option<&str>,
     ) -> Result<Answer, KmsError> {
         let algorithm = held_to(key, algorithm, "Decrypt")?;
-        let (plaintext, material) = self.open_ciphertext(key, algorithm, ciphertext, context).await?;
+        let (plaintext, material) = self.open_ciphertext(resolved, key, algorithm, ciphertext, context).await?;
         Ok(answered(key, |body| {
             body.text("EncryptionAlgorithm", algorithm.name())
                 .optional("KeyMaterialId", material)
@@ -63,6 +65,7 @@ impl Kms {
 
     pub(super) async fn re_encrypt(
         &self,
+        resolved: &Resolved,
         source: &Key,
         destination: &Key,
         request: &ReEncrypt,
@@ -70,8 +73,8 @@ impl Kms {
         let from = held_to(source, request.source_algorithm.as_deref(), "ReEncrypt")?;
         let to = held_to(destination, request.destination_algorithm.as_deref(), "ReEncrypt")?;
         let (plaintext, material) =
-            self.open_ciphertext(source, from, &request.ciphertext, &request.source_context).await?;
-        let sealed = self.seal(destination, to, &plaintext, &request.destination_context).await?;
+            self.open_ciphertext(resolved, source, from, &request.ciphertext, &request.source_context).await?;
+        let sealed = self.seal(resolved, destination, to, &plaintext, &request.destination_context).await?;
         let new_material = (to == EncryptionAlgorithm::SymmetricDefault).then_some(&destination.view().record.material);
         let mut answer = answered(destination, |body| {
             body.blob("CiphertextBlob", &sealed)
@@ -89,12 +92,13 @@ impl Kms {
 
     pub(super) async fn generate_data_key(
         &self,
+        resolved: &Resolved,
         key: &Key,
         context: &EncryptionContext,
         spec: Option<&str>,
         bytes: Option<i64>,
-        kind: Kind,
     ) -> Result<Answer, KmsError> {
+        let kind = resolved.operation.kind;
         held_to_symmetric(key, kind)?;
         let length = match (spec, bytes) {
             (Some("AES_128"), _) => 16,
@@ -103,7 +107,7 @@ impl Kms {
         };
         let mut data_key = Zeroizing::new(vec![0u8; length]);
         random(&mut data_key)?;
-        let sealed = self.seal(key, EncryptionAlgorithm::SymmetricDefault, &data_key, context).await?;
+        let sealed = self.seal(resolved, key, EncryptionAlgorithm::SymmetricDefault, &data_key, context).await?;
         Ok(answered(key, |body| {
             let body = body.blob("CiphertextBlob", &sealed).text("KeyMaterialId", &key.view().record.material);
             if kind == Kind::GenerateDataKey { body.blob("Plaintext", &data_key) } else { body }
@@ -119,6 +123,7 @@ impl Kms {
 
     pub(super) async fn seal(
         &self,
+        resolved: &Resolved,
         key: &Key,
         algorithm: EncryptionAlgorithm,
         plaintext: &[u8],
@@ -126,6 +131,9 @@ impl Kms {
     ) -> Result<Vec<u8>, KmsError> {
         if algorithm != EncryptionAlgorithm::SymmetricDefault {
             return self.encrypt_publicly(key, algorithm, plaintext, context).await;
+        }
+        if let Some(place) = &key.view().record.custom_key_store {
+            return self.seal_outside(resolved, key, place, plaintext, context).await;
         }
         let view = key.view();
         let backing = self.backing(key, view.material).await?.ok_or_else(|| missing(key))?;
@@ -136,6 +144,7 @@ impl Kms {
     /// keys, which have the one.
     async fn open_ciphertext(
         &self,
+        resolved: &Resolved,
         key: &Key,
         algorithm: EncryptionAlgorithm,
         bytes: &[u8],
@@ -149,11 +158,15 @@ impl Kms {
         if (ciphertext.account, ciphertext.key) != (name.account, name.id) {
             return Err(texts::incorrect_key());
         }
+        let material = Some(ciphertext.material_id());
+        if let Some(place) = &key.view().record.custom_key_store {
+            return Ok((self.open_outside(resolved, key, place, &ciphertext, context).await?, material));
+        }
         let backing = self.backing(key, ciphertext.material).await?.ok_or_else(texts::invalid_ciphertext)?;
-        Ok((ciphertext.open(&backing, context)?, Some(ciphertext.material_id())))
+        Ok((ciphertext.open(&backing, context)?, material))
     }
 
-    async fn backing(&self, key: &Key, material: [u8; 32]) -> Result<Option<Arc<BackingKey>>, KmsError> {
+    pub(super) async fn backing(&self, key: &Key, material: [u8; 32]) -> Result<Option<Arc<BackingKey>>, KmsError> {
         self.material(&key.view().name, material).await
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::change::Change;
 use super::grants::remove_grant;
 use super::{ATTEMPTS, Kms};
+use crate::kms::custom_key_stores::CustomKeyStoreName;
 use crate::kms::error::KmsError;
 use crate::kms::name::AliasName;
 use crate::kms::records::{CountRecord, KeyRecord, KeyView, PolicyRef, RotationType, Schedule, State, decode};
@@ -221,6 +222,10 @@ impl Kms {
         change.delete(rows::last_use(name));
         if let Some(expiry) = view.record.first_expiry() {
             change.delete(rows::due(expiry, Due::Expiry, name));
+        }
+        if let Some(place) = &view.record.custom_key_store {
+            let store = CustomKeyStoreName::read(&place.store, name.account, &name.region)?;
+            change.delete(rows::external_key(&store, &place.xks_key));
         }
         change.delete(rows::key(name));
         Self::add_event(view, "DeleteKey", date, json!({"keyId": name.id.to_string()}), &mut change)?;

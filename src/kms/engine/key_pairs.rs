@@ -1,13 +1,14 @@
 use zeroize::Zeroizing;
 
 use super::cryptography::held_to_symmetric;
+use super::external_keys::refuse_custom_key_store;
 use super::{Kms, answered, astray};
 use crate::kms::Answer;
 use crate::kms::api::Kind;
 use crate::kms::error::{KmsError, texts};
 use crate::kms::operation::EncryptionContext;
 use crate::kms::records::State;
-use crate::kms::resolve::Key;
+use crate::kms::resolve::{Key, Resolved};
 use crate::kms::spec::{EncryptionAlgorithm, KeyAgreementAlgorithm, KeySpec, KeyUsage};
 use crate::kms::working_key::{SigningPair, WorkingKey, generate};
 
@@ -60,16 +61,18 @@ impl Kms {
 
     pub(super) async fn generate_data_key_pair(
         &self,
+        resolved: &Resolved,
         key: &Key,
         context: &EncryptionContext,
         pair_spec: KeySpec,
-        kind: Kind,
     ) -> Result<Answer, KmsError> {
+        let kind = resolved.operation.kind;
         held_to_symmetric(key, kind)?;
+        refuse_custom_key_store(key)?;
         let private_key = self.new_secret(pair_spec).await?;
         let pair = SigningPair::read(pair_spec, &private_key)
             .map_err(|_| KmsError::internal("a new key pair does not read"))?;
-        let sealed = self.seal(key, EncryptionAlgorithm::SymmetricDefault, &private_key, context).await?;
+        let sealed = self.seal(resolved, key, EncryptionAlgorithm::SymmetricDefault, &private_key, context).await?;
         Ok(answered(key, |body| {
             let body = body
                 .blob("PrivateKeyCiphertextBlob", &sealed)

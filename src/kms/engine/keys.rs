@@ -51,6 +51,7 @@ impl Kms {
             usage: create.usage,
             origin: create.origin,
             imports: Vec::new(),
+            custom_key_store: create.custom_key_store.clone(),
         };
         record.state = record.state_with_material(State::Enabled);
         let policy = match &create.policy {
@@ -65,12 +66,19 @@ impl Kms {
                 Some(policy)
             }
         };
+        let store = match &create.custom_key_store {
+            Some(place) => Some((place, self.external_key(permit.operation(), place).await?)),
+            None => None,
+        };
         let secret = match create.origin {
             Origin::External => None,
             _ => Some(self.new_secret(create.spec).await?),
         };
         for _ in 0..4 * ATTEMPTS {
             let mut change = self.count_one_more(name).await?.absent(rows::key(name));
+            if let Some((place, store)) = &store {
+                self.place_outside(name, place, store, &mut change).await?;
+            }
             if let Some(secret) = &secret {
                 record.material = self.put_material(name, secret, now, &mut change)?;
                 record.first_material.clone_from(&record.material);
@@ -126,7 +134,7 @@ impl Kms {
     }
 
     pub(super) fn describe_key(key: &Key) -> Answer {
-        answer(key, Some(ObjectText::new().value("KeyMetadata", &metadata(key.view())).finish()))
+        answer(key, Some(ObjectText::new().value("KeyMetadata", &metadata_now(key)).finish()))
     }
 
     pub(super) async fn list_keys(&self, scene: &Scene, page: &Page) -> Result<Answer, KmsError> {
@@ -248,6 +256,16 @@ pub(super) fn view_of(name: &KeyName, record: &KeyRecord) -> Result<KeyView, Kms
     KeyView::decode(&rows::key(name), &encode(record)?).map_err(KmsError::internal)
 }
 
+/// What DescribeKey shows of a key: also whether it can be reached.
+fn metadata_now(key: &Key) -> Value {
+    let mut metadata = metadata(key.view());
+    if key.is_unavailable() {
+        metadata["KeyState"] = json!("Unavailable");
+        metadata["Enabled"] = json!(false);
+    }
+    metadata
+}
+
 pub(super) fn metadata(view: &KeyView) -> Value {
     let record = &view.record;
     let mut metadata = json!({
@@ -273,7 +291,13 @@ pub(super) fn metadata(view: &KeyView) -> Value {
             metadata["ValidTo"] = seconds(date);
         }
     }
-    if record.spec == KeySpec::SymmetricDefault && !record.first_material.is_empty() {
+    if let Some(place) = &record.custom_key_store {
+        metadata["CustomKeyStoreId"] = json!(place.store);
+        metadata["XksKeyConfiguration"] = json!({"Id": place.xks_key});
+    }
+    // Of the origins AWS_KMS and EXTERNAL alone, whose keys rotate (KMS API Reference, "KeyMetadata").
+    let rotates = record.spec == KeySpec::SymmetricDefault && record.custom_key_store.is_none();
+    if rotates && !record.first_material.is_empty() {
         metadata["CurrentKeyMaterialId"] = json!(record.material);
     }
     if let State::PendingDeletion { date, .. } = record.state {

@@ -42,11 +42,12 @@ impl Kms {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             imports: Vec::new(),
+            custom_key_store: None,
         };
         let view = view_of(&name, &record)?;
         let policy = self.policy_of(&view).await?;
         let policy = policy.ok_or_else(|| KmsError::internal("an AWS managed key has no policy"))?;
-        Ok(Some(Key { record: Arc::new(Record { value: view, mod_rev: 0 }), policy }))
+        Ok(Some(Key { record: Arc::new(Record { value: view, mod_rev: 0 }), policy, store: None }))
     }
 
     /// Makes the AWS managed keys that a permitted request is the first to use, each once, whoever else

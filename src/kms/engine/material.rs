@@ -55,7 +55,17 @@ impl Kms {
         now: i64,
         change: &mut Change,
     ) -> Result<(), KmsError> {
-        let row = rows::material(name, id);
+        self.put_wrapped(rows::material(name, id), secret, now, change)
+    }
+
+    /// Wraps a secret in a change, for a row among those of key material.
+    pub(super) fn put_wrapped(
+        &self,
+        row: Vec<u8>,
+        secret: &[u8],
+        now: i64,
+        change: &mut Change,
+    ) -> Result<(), KmsError> {
         let (root_key, wrapped) = self.root_keys().wrap(&bound_to(&row)?, secret, change)?;
         let record = MaterialRecord { created: now, wrapped: BASE64.encode(&wrapped), root_key: Some(root_key) };
         change.put(row, &record)
@@ -107,15 +117,18 @@ impl Kms {
 
     /// Material by its id, out of the store; none if the key never had it.
     async fn unwrapped(&self, name: &KeyName, id: &[u8; 32]) -> Result<Option<Zeroizing<Vec<u8>>>, KmsError> {
-        let text = HEXLOWER.encode(id);
-        let row = rows::material(name, &text);
+        self.unwrapped_at(&rows::material(name, &HEXLOWER.encode(id))).await
+    }
+
+    /// The secret of a row that [`Kms::put_wrapped`] wrote; none if there is no such row.
+    pub(super) async fn unwrapped_at(&self, row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, KmsError> {
         let snapshot = self.store().snapshot().await?;
-        let Some(found) = snapshot.get(&row).await? else {
+        let Some(found) = snapshot.get(row).await? else {
             return Ok(None);
         };
-        let record: MaterialRecord = decode(&found.value).map_err(|error| unreadable(&row, &error))?;
+        let record: MaterialRecord = decode(&found.value).map_err(|error| unreadable(row, &error))?;
         // The root keys after the record: what wraps it is among them for as long as this process lives.
-        let secret = unwrap(&row, &record, &self.root_keys()).map_err(|error| unreadable(&row, &error))?;
+        let secret = unwrap(row, &record, &self.root_keys()).map_err(|error| unreadable(row, &error))?;
         Ok(Some(secret))
     }
 }

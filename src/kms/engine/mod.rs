@@ -3,7 +3,9 @@
 mod aliases;
 mod change;
 mod cryptography;
+mod custom_key_stores;
 mod due;
+mod external_keys;
 mod grants;
 mod heavy;
 mod import_token;
@@ -36,13 +38,15 @@ use serde_json::{Value, json};
 
 use super::api::{Kind, States};
 use super::ciphertext::BackingKey;
+use super::custom_key_stores::CustomKeyStoreRecord;
 use super::error::{KmsError, texts};
 use super::name::KeyName;
-use super::operation::Input;
+use super::operation::{Input, Operation};
 use super::quotas::{Enforced, Quotas};
 use super::records::{AliasRecord, ClockRecord, GranteeView, KeyView, State, decode};
 use super::resolve::{Found, Key, Resolved, Target};
 use super::working_key::WorkingKey;
+use super::xks::{NoTransport, XksTransport};
 use super::{Answer, rows};
 use crate::authz::{Authorizer, Permit, PrincipalDirectory};
 use crate::aws::{AccountId, Clock, OffsetClock, Region};
@@ -53,6 +57,9 @@ use crate::store::{Image, ImageSettings, Store, StoreError};
 
 /// The rotation period where none is given (KMS API Reference, "`EnableKeyRotation`").
 pub(super) const DEFAULT_PERIOD_DAYS: i64 = 365;
+
+/// Memory for the records of custom key stores, of which an account has few.
+const CUSTOM_KEY_STORE_CACHE_BYTES: usize = 1 << 20;
 
 /// How the engine is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +137,7 @@ struct Inner {
     keys: Image<KeyView>,
     aliases: Image<AliasRecord>,
     grantees: Image<GranteeView>,
+    custom_key_stores: Image<CustomKeyStoreRecord>,
     materials: moka::sync::Cache<material::MaterialKey, Arc<BackingKey>>,
     working_keys: moka::sync::Cache<material::MaterialKey, Arc<WorkingKey>>,
     heavy: heavy::Heavy,
@@ -137,6 +145,8 @@ struct Inner {
     /// The Regions that are served; none where all are.
     regions: ArcSwapOption<Vec<Region>>,
     enforced: ArcSwap<Enforced>,
+    /// How proxies of external key stores are reached.
+    xks_transport: ArcSwap<Arc<dyn XksTransport>>,
 }
 
 impl Kms {
@@ -180,6 +190,12 @@ impl Kms {
         let keys = Image::new(Arc::clone(&store), keys);
         let aliases = Image::new(Arc::clone(&store), aliases);
         let grantees = Image::new(Arc::clone(&store), grantees);
+        let custom_key_stores = ImageSettings {
+            capacity_bytes: CUSTOM_KEY_STORE_CACHE_BYTES,
+            decode: |_, value| decode(value),
+            weigh: CustomKeyStoreRecord::weigh,
+        };
+        let custom_key_stores = Image::new(Arc::clone(&store), custom_key_stores);
         let inner = Inner {
             store,
             root_keys,
@@ -190,12 +206,14 @@ impl Kms {
             keys,
             aliases,
             grantees,
+            custom_key_stores,
             materials,
             working_keys: moka::sync::Cache::new(settings.material_cache_entries),
             heavy: heavy::Heavy::new(),
             unsaved_uses: last_use::Unsaved::default(),
             regions: ArcSwapOption::empty(),
             enforced: ArcSwap::from_pointee(Enforced::new(Quotas::default())),
+            xks_transport: ArcSwap::from_pointee(Arc::new(NoTransport)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -232,6 +250,11 @@ impl Kms {
 
     pub(super) fn enforced(&self) -> arc_swap::Guard<Arc<Enforced>> {
         self.inner.enforced.load()
+    }
+
+    /// Says how proxies of external key stores are reached. At first none is.
+    pub fn reach_external_key_stores(&self, transport: Arc<dyn XksTransport>) {
+        self.inner.xks_transport.store(Arc::new(transport));
     }
 
     pub(super) fn serves(&self, region: &Region) -> bool {
@@ -275,7 +298,9 @@ impl Kms {
         let resolved = permit.operation();
         let (kind, now) = (resolved.operation.kind, resolved.scene.now.as_millisecond());
         if let Target::Key(found) = &resolved.target {
-            in_state(kind.facts().states, found.key()?)?;
+            let key = found.key()?;
+            available(&resolved.operation, key)?;
+            in_state(kind.facts().states, key)?;
         }
         match (&resolved.target, &resolved.operation.input) {
             (Target::New(name), Input::CreateKey(create)) => {
@@ -302,7 +327,11 @@ impl Kms {
                 in_state(States::Enabled, primary.key()?)?;
                 self.update_primary_region(primary.key()?, region, new).await
             }
-            (Target::Nothing, Input::Random { bytes }) => Self::generate_random(*bytes),
+            (Target::Nothing, Input::Random { bytes, store: None }) => Self::generate_random(*bytes),
+            (Target::Nothing, Input::Random { store: Some(store), .. }) => {
+                self.refuse_random_of(&resolved.scene, store).await
+            }
+            (Target::Nothing, Input::CustomKeyStore(request)) => self.on_custom_key_store(resolved, request, now).await,
             (Target::Nothing, Input::ListRetirableGrants { retiring, page }) => {
                 self.list_retirable_grants(&resolved.scene, retiring, page).await
             }
@@ -316,12 +345,14 @@ impl Kms {
                 _ => Err(astray()),
             },
             (Target::ReEncrypt { source, destination }, Input::ReEncrypt(request)) => {
-                in_state(States::Enabled, source.key()?)?;
-                in_state(States::Enabled, destination.key()?)?;
+                for key in [source.key()?, destination.key()?] {
+                    available(&resolved.operation, key)?;
+                    in_state(States::Enabled, key)?;
+                }
                 if resolved.operation.ignores_ciphertext {
                     return Self::try_re_encrypt(source.key()?, destination.key()?, request);
                 }
-                self.re_encrypt(source.key()?, destination.key()?, request).await
+                self.re_encrypt(resolved, source.key()?, destination.key()?, request).await
             }
             (Target::Key(found), input) => self.execute_on(permit, found.key()?, input, directory, now).await,
             _ => Err(astray()),
@@ -370,19 +401,19 @@ impl Kms {
             (Kind::GetKeyRotationStatus, _) => self.key_rotation_status(key).await,
             (Kind::RotateKeyOnDemand, _) => self.rotate_key_on_demand(key, now).await,
             (_, Input::Encrypt { plaintext, context, algorithm, .. }) => {
-                self.encrypt(key, plaintext, context, algorithm.as_deref()).await
+                self.encrypt(permit.operation(), key, plaintext, context, algorithm.as_deref()).await
             }
             (_, Input::Decrypt { context, algorithm, .. }) if permit.operation().operation.ignores_ciphertext => {
                 Self::try_decrypt(key, context, algorithm.as_deref())
             }
             (_, Input::Decrypt { ciphertext, context, algorithm, .. }) => {
-                self.decrypt(key, ciphertext, context, algorithm.as_deref()).await
+                self.decrypt(permit.operation(), key, ciphertext, context, algorithm.as_deref()).await
             }
-            (kind, Input::DataKey { context, spec, bytes, .. }) => {
-                self.generate_data_key(key, context, spec.as_deref(), *bytes, kind).await
+            (_, Input::DataKey { context, spec, bytes, .. }) => {
+                self.generate_data_key(permit.operation(), key, context, spec.as_deref(), *bytes).await
             }
-            (kind, Input::DataKeyPair { context, pair_spec, .. }) => {
-                self.generate_data_key_pair(key, context, *pair_spec, kind).await
+            (_, Input::DataKeyPair { context, pair_spec, .. }) => {
+                self.generate_data_key_pair(permit.operation(), key, context, *pair_spec).await
             }
             (Kind::GetPublicKey, _) => self.public_key(key).await,
             (_, Input::GetParametersForImport { algorithm, wrapping_spec, .. }) => {
@@ -417,7 +448,8 @@ impl Kms {
             }
             // None where the policy's row has gone: the record was replaced meanwhile.
             if let Some(policy) = self.policy_of(&record.value).await? {
-                return Ok(Found::Key(Key { record, policy }));
+                let store = self.store_of(&record.value).await?;
+                return Ok(Found::Key(Key { record, policy, store }));
             }
         }
         Err(KmsError::conflicting())
@@ -511,6 +543,14 @@ async fn read_offset(store: &dyn Store) -> Result<Option<(ClockRecord, u64)>, Op
                 .map_err(|what| OpenError::Unreadable(format!("kms/clock: {what}")))
         })
         .transpose()
+}
+
+/// Whether an operation reaches its key, where it needs to: cryptographic operations alone do.
+fn available(operation: &Operation, key: &Key) -> Result<(), KmsError> {
+    if operation.uses_its_key() && key.is_unavailable() {
+        return Err(texts::unavailable(key.arn().as_str()));
+    }
+    Ok(())
 }
 
 /// Whether an operation works in its key's state (the table of [`States`]).

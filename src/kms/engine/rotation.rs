@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::change::Change;
+use super::external_keys::refuse_custom_key_store;
 use super::imports::{refuse_imported, show_import};
 use super::page::{LONG, Window};
 use super::regional_imports::is_ready;
@@ -30,6 +31,7 @@ impl Kms {
         period_days: Option<i64>,
         now: i64,
     ) -> Result<Answer, KmsError> {
+        refuse_custom_key_store(key)?;
         rotates(key, "EnableKeyRotation")?;
         refuse_imported(key)?;
         let view = key.view();
@@ -47,6 +49,7 @@ impl Kms {
     }
 
     pub(super) async fn disable_key_rotation(&self, key: &Key) -> Result<Answer, KmsError> {
+        refuse_custom_key_store(key)?;
         refuse_replica(key, "DisableKeyRotation")?;
         refuse_imported(key)?;
         let view = key.view();
@@ -62,6 +65,7 @@ impl Kms {
 
     /// A replica answers its primary's.
     pub(super) async fn key_rotation_status(&self, key: &Key) -> Result<Answer, KmsError> {
+        refuse_custom_key_store(key)?;
         let view = key.view();
         let primary = match view.primary_of_replica() {
             Some(name) => self.inner.keys.get(&rows::key(&name)).await?,
@@ -79,6 +83,7 @@ impl Kms {
     }
 
     pub(super) async fn rotate_key_on_demand(&self, key: &Key, now: i64) -> Result<Answer, KmsError> {
+        refuse_custom_key_store(key)?;
         rotates(key, "RotateKeyOnDemand")?;
         let view = key.view();
         if view.record.on_demand >= MOST_ON_DEMAND {
@@ -180,6 +185,7 @@ impl Kms {
         page: &Page,
         all_material: bool,
     ) -> Result<Answer, KmsError> {
+        refuse_custom_key_store(key)?;
         let view = key.view();
         if all_material && view.record.spec != KeySpec::SymmetricDefault {
             return Err(texts::only_symmetric("includeKeyMaterial"));

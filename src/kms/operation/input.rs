@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::custom_key_store::CustomKeyStoreRequest;
 use super::import::ImportKeyMaterial;
+use crate::kms::custom_key_stores::InCustomKeyStore;
 use crate::kms::spec::{
     KeyAgreementAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, Origin, SigningAlgorithm, WrappingAlgorithm,
 };
@@ -78,7 +80,10 @@ pub(in crate::kms) enum Input {
     },
     Random {
         bytes: Option<i64>,
+        /// `CustomKeyStoreId`.
+        store: Option<String>,
     },
+    CustomKeyStore(CustomKeyStoreRequest),
     ReplicateKey(ReplicateKey),
     UpdatePrimaryRegion {
         key_id: String,
@@ -155,6 +160,8 @@ pub(in crate::kms) struct CreateKey {
     pub(in crate::kms) spec: KeySpec,
     pub(in crate::kms) usage: KeyUsage,
     pub(in crate::kms) origin: Origin,
+    /// Of a key in a custom key store, which the origin `EXTERNAL_KEY_STORE` alone has.
+    pub(in crate::kms) custom_key_store: Option<InCustomKeyStore>,
 }
 
 pub(in crate::kms) struct ReplicateKey {
@@ -247,6 +254,7 @@ impl Input {
             | Self::Alias { .. }
             | Self::ReEncrypt(_)
             | Self::Random { .. }
+            | Self::CustomKeyStore(_)
             | Self::ListRetirableGrants { .. }
             | Self::RetireGrant(_) => None,
         }

@@ -1,5 +1,6 @@
 //! A request of the KMS API as a value.
 
+mod custom_key_store;
 mod dry_run;
 mod import;
 mod input;
@@ -14,7 +15,9 @@ use super::wire;
 use dry_run::ignores_ciphertext;
 use members::Members;
 use unserved::refuse_unserved;
+use uuid::Uuid;
 
+pub(super) use custom_key_store::{CreateCustomKeyStore, CustomKeyStoreRequest, UpdateCustomKeyStore};
 pub(super) use import::{ImportKeyMaterial, id_of_new_material};
 pub(super) use input::{
     CreateGrant, CreateKey, EncryptionContext, Input, MacRequest, Page, ReEncrypt, ReplicateKey, RetireGrant,
@@ -31,6 +34,8 @@ pub struct Operation {
     pub(super) dry_run: bool,
     /// Whether the dry run looks at no ciphertext.
     pub(super) ignores_ciphertext: bool,
+    /// The request's id, where it has one that others are to know it by.
+    pub(super) request_id: Uuid,
 }
 
 impl Operation {
@@ -59,7 +64,13 @@ impl Operation {
             GrantToken::read(&token)?;
         }
         let input = Input::take(kind, &mut members, ignores_ciphertext)?;
-        Ok(Self { kind, input, dry_run, ignores_ciphertext })
+        Ok(Self { kind, input, dry_run, ignores_ciphertext, request_id: Uuid::nil() })
+    }
+
+    /// With the request's id: what an external key store's proxy is told, to be found in the audit log.
+    #[must_use]
+    pub fn of_request(self, request_id: Uuid) -> Self {
+        Self { request_id, ..self }
     }
 
     /// The operation's name in the model's spelling.
@@ -120,7 +131,28 @@ mod tests {
     #[test]
     fn what_is_not_served_is_named() {
         for (operation, body, thing) in [
-            ("CreateCustomKeyStore", "not even JSON", "CreateCustomKeyStore"),
+            ("CreateCustomKeyStore", r#"{"CustomKeyStoreName":"n"}"#, "AWS_CLOUDHSM"),
+            (
+                "CreateCustomKeyStore",
+                r#"{"CustomKeyStoreName":"n","CustomKeyStoreType":"AWS_CLOUDHSM"}"#,
+                "AWS_CLOUDHSM",
+            ),
+            (
+                "CreateCustomKeyStore",
+                r#"{"CustomKeyStoreName":"n","CustomKeyStoreType":"EXTERNAL_KEY_STORE","XksProxyConnectivity":"VPC_ENDPOINT_SERVICE"}"#,
+                "VPC_ENDPOINT_SERVICE",
+            ),
+            ("UpdateCustomKeyStore", r#"{"CustomKeyStoreId":"c","KeyStorePassword":"password"}"#, "KeyStorePassword"),
+            (
+                "CreateKey",
+                r#"{"Origin":"EXTERNAL_KEY_STORE","CustomKeyStoreId":"c","XksKeyId":"x","MultiRegion":true}"#,
+                "MultiRegion with Origin EXTERNAL_KEY_STORE",
+            ),
+            (
+                "CreateKey",
+                r#"{"Origin":"EXTERNAL_KEY_STORE","CustomKeyStoreId":"c","XksKeyId":"x","KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"}"#,
+                "KeySpec HMAC_256 with Origin EXTERNAL_KEY_STORE",
+            ),
             ("CreateKey", r#"{"Origin":"AWS_CLOUDHSM"}"#, "AWS_CLOUDHSM"),
             ("CreateKey", r#"{"Origin":"EXTERNAL","KeySpec":"ML_DSA_65","KeyUsage":"SIGN_VERIFY"}"#, "ML_DSA_65"),
             (
@@ -140,7 +172,6 @@ mod tests {
             ),
             ("CreateKey", r#"{"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"}"#, "SM2"),
             ("GenerateDataKeyPair", r#"{"KeyId":"k","KeyPairSpec":"SM2"}"#, "SM2"),
-            ("CreateKey", r#"{"CustomKeyStoreId":"cks-1"}"#, "CustomKeyStoreId"),
             ("GenerateRandom", r#"{"Recipient":{}}"#, "Recipient"),
         ] {
             let (code, message) = refused(operation, body);

@@ -1,3 +1,4 @@
+use super::custom_key_store::{CustomKeyStoreRequest, in_custom_key_store};
 use super::dry_run::named_without;
 use super::import::held_to_origin;
 use super::members::Members;
@@ -59,6 +60,7 @@ impl Input {
                 let origin = members.text("Origin").and_then(|name| Origin::named(&name)).unwrap_or_default();
                 let multi_region = members.truth("MultiRegion").unwrap_or(false);
                 held_to_origin(origin, spec)?;
+                let custom_key_store = in_custom_key_store(origin, spec, multi_region, members)?;
                 Self::CreateKey(CreateKey {
                     policy: members.text("Policy"),
                     description: members.text("Description"),
@@ -68,6 +70,7 @@ impl Input {
                     spec,
                     usage,
                     origin,
+                    custom_key_store,
                 })
             }
             Kind::ReplicateKey => Self::ReplicateKey(ReplicateKey {
@@ -166,8 +169,14 @@ impl Input {
                 if bytes.is_none() {
                     return Err(texts::validation("NumberOfBytes must be specified."));
                 }
-                Self::Random { bytes }
+                Self::Random { bytes, store: members.text("CustomKeyStoreId") }
             }
+            Kind::ConnectCustomKeyStore
+            | Kind::CreateCustomKeyStore
+            | Kind::DeleteCustomKeyStore
+            | Kind::DescribeCustomKeyStores
+            | Kind::DisconnectCustomKeyStore
+            | Kind::UpdateCustomKeyStore => Self::CustomKeyStore(CustomKeyStoreRequest::take(kind, members)?),
             Kind::GenerateMac | Kind::VerifyMac => Self::Mac(MacRequest {
                 key_id: key(members),
                 message: members.blob("Message").unwrap_or_default(),

@@ -12,9 +12,7 @@ enum Unserved {
 
 /// Members that name what is not served, wherever they may stand.
 const UNSERVED: &[(&str, Unserved)] = &[
-    ("Origin", Unserved::OtherThan(&["AWS_KMS", "EXTERNAL"])),
-    ("CustomKeyStoreId", Unserved::Anything),
-    ("XksKeyId", Unserved::Anything),
+    ("Origin", Unserved::OtherThan(&["AWS_KMS", "EXTERNAL", "EXTERNAL_KEY_STORE"])),
     ("Recipient", Unserved::Anything),
 ];
 

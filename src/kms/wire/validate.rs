@@ -121,8 +121,10 @@ fn check(shape: &Shape, value: &mut Json<'_>, path: &dyn Fn() -> String, finding
         // AWS does not show what a blob holds.
         (ShapeKind::Blob, Json::Blob(bytes)) => measure(shape, bytes.len(), "length", String::new, path, findings),
         (ShapeKind::String, Json::Text(text)) => {
+            // AWS does not show what the model calls sensitive, and nor may the audit log.
+            let shown = || if shape.sensitive { String::new() } else { format!("'{text}'") };
             if shape.min.is_some() || shape.max.is_some() {
-                measure(shape, text.chars().count(), "length", || format!("'{text}'"), path, findings);
+                measure(shape, text.chars().count(), "length", shown, path, findings);
             }
             if !shape.values.is_empty() && !shape.values.iter().any(|known| known == text) {
                 findings.push(format!(
@@ -135,8 +137,9 @@ fn check(shape: &Shape, value: &mut Json<'_>, path: &dyn Fn() -> String, finding
                 && !matches(text)
                 && !text.is_empty()
             {
+                let value = if shape.sensitive { String::new() } else { format!("'{text}' ") };
                 findings.push(format!(
-                    "Value '{text}' at '{}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}",
+                    "Value {value}at '{}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}",
                     path()
                 ));
             }

@@ -7,8 +7,10 @@ use keystile::store::{
 };
 use serde_json::{Value, json};
 
+use super::custom_key_stores::{asked_key, connected_store, key_in};
 use super::house::{DAY, House, START, text};
 use super::imports::Imported;
+use super::proxy::KEY;
 
 /// Row names that were read and written, in order.
 #[derive(Debug, Default)]
@@ -200,4 +202,48 @@ async fn no_operation_reads_or_writes_more_than_its_own_records() {
     assert!(read.len() <= 10, "{read:#?}");
     house.call_as(&one, "Encrypt", json!({"KeyId": busy, "Plaintext": "QQ=="})).await.unwrap();
     assert!(count.lock().unwrap().read.is_empty(), "the second time it is all in memory");
+}
+
+#[tokio::test]
+async fn no_operation_on_a_custom_key_store_touches_another_or_its_keys() {
+    let (house, count) = House::counted().await;
+    let other = connected_store(&house, "other").await;
+    for n in 0..OTHERS {
+        key_in(&house, &other, &format!("{KEY}-{n}")).await;
+    }
+    let store = connected_store(&house, "own").await;
+    let (key, _) = key_in(&house, &store, KEY).await;
+    let blob = house.ok("Encrypt", json!({"KeyId": key, "Plaintext": "QQ=="})).await["CiphertextBlob"].clone();
+    let cks = json!({"CustomKeyStoreId": store});
+    let update = json!({"CustomKeyStoreId": store, "NewCustomKeyStoreName": "n", "XksProxyUriPath": "/n/kms/xks/v1"});
+    // Counts, and the indexes of names and places, which have hashes of them.
+    let shared = |row: &String| ["kms/n/", "kms/xn/", "kms/xu/", "kms/xc/"].iter().any(|start| row.starts_with(start));
+    for (operation, body, most_read, most_written) in [
+        ("Encrypt", json!({"KeyId": key, "Plaintext": "QQ=="}), 1, 0),
+        ("Decrypt", json!({"CiphertextBlob": blob}), 1, 0),
+        ("DescribeKey", json!({"KeyId": key}), 0, 0),
+        ("DescribeCustomKeyStores", cks.clone(), 0, 0),
+        ("DescribeCustomKeyStores", json!({"CustomKeyStoreName": "own"}), 1, 0),
+        ("UpdateCustomKeyStore", update, 3, 5),
+        ("CreateKey", asked_key(&store, "good-key-2"), 21, 5),
+        ("DisconnectCustomKeyStore", cks.clone(), 1, 1),
+        ("ConnectCustomKeyStore", cks.clone(), 2, 1),
+    ] {
+        *count.lock().unwrap() = Count::default();
+        let answer = house.ok(operation, body).await;
+        let made = answer["KeyMetadata"]["KeyId"].as_str().unwrap_or(&key).to_owned();
+        let count = std::mem::take(&mut *count.lock().unwrap());
+        assert!(count.read.len() <= most_read, "{operation} reads {:#?}", count.read);
+        assert!(count.written.len() <= most_written, "{operation} writes {:#?}", count.written);
+        for row in count.read.iter().chain(&count.written) {
+            let own = row.contains(&store) || row.contains(&key) || row.contains(&made);
+            assert!(own || shared(row), "{operation} touches {row}");
+        }
+    }
+    // Whether a store has keys is asked of one of them.
+    house.ok("DisconnectCustomKeyStore", json!({"CustomKeyStoreId": other})).await;
+    *count.lock().unwrap() = Count::default();
+    house.fails("DeleteCustomKeyStore", json!({"CustomKeyStoreId": other})).await;
+    let read = std::mem::take(&mut *count.lock().unwrap()).read;
+    assert!(read.len() <= 2, "{read:#?}");
 }

@@ -9,8 +9,10 @@ use keystile::kms::{Quotas, is_served, operation_errors, operation_names};
 use keystile::store::{RedbSettings, RedbStore};
 use serde_json::json;
 
+use super::custom_key_stores::{asked_key, asked_store};
 use super::failing::Failing;
 use super::house::{ACCOUNT, House, root_key};
+use super::proxy::{KEY, Mischief};
 use super::requests::{ALICE, Request, THERE, naming, sealed, served, unfit_key};
 
 /// Which operations a row is about.
@@ -61,6 +63,28 @@ pub(crate) enum How {
     TooOften,
     /// The store fails.
     BrokenStore,
+    /// The external key store's proxy answers an error of that status and name.
+    Proxy(u16, &'static str),
+    /// Of another name, with a proxy that a store has.
+    SameProxy,
+    /// A custom key store takes the name of another.
+    NameOfAnother,
+    /// Its custom key store could not be connected.
+    FailedConnection,
+    /// Its custom key store is connected.
+    Connected,
+    /// Its custom key store has a key.
+    WithKeyInStore,
+    /// A new key in a store that is not connected.
+    InDisconnectedStore,
+    /// A new key of that external key, in a store that is connected.
+    OfExternalKey(&'static str),
+    /// A new key of an external key that a key of the store has.
+    OfTakenExternalKey,
+    /// On a key in an external key store.
+    KeyInStore,
+    /// A new key in a store that is not there.
+    InUnknownStore,
 }
 
 /// Errors that every operation can answer (KMS API Reference, "Common errors"), as far as the
@@ -110,12 +134,38 @@ pub(crate) const REACHED: &[(&str, How, Of)] = &[
     (
         "LimitExceededException",
         How::TooOften,
-        Only(&["CreateAlias", "CreateGrant", "RotateKeyOnDemand", "UpdateAlias"]),
+        Only(&["CreateAlias", "CreateCustomKeyStore", "CreateGrant", "RotateKeyOnDemand", "UpdateAlias"]),
     ),
     ("MalformedPolicyDocumentException", How::With("Policy", r#""nonsense""#), Rest),
     ("TagException", How::With("Tags", r#"[{"TagKey": "aws:a", "TagValue": "b"}]"#), Rest),
     ("TagException", How::With("TagKeys", r#"["aws:a"]"#), Only(&["UntagResource"])),
     ("UnsupportedOperationException", How::With("Origin", r#""AWS_CLOUDHSM""#), Only(&["CreateKey"])),
+    ("CustomKeyStoreNameInUseException", How::Twice, Only(&["CreateCustomKeyStore"])),
+    ("CustomKeyStoreNameInUseException", How::NameOfAnother, Only(&["UpdateCustomKeyStore"])),
+    ("CustomKeyStoreNotFoundException", How::With("CustomKeyStoreId", UNKNOWN_STORE), Only(OF_A_STORE)),
+    (
+        "CustomKeyStoreNotFoundException",
+        How::With("CustomKeyStoreName", r#""unknown""#),
+        Only(&["DescribeCustomKeyStores"]),
+    ),
+    ("CustomKeyStoreNotFoundException", How::InUnknownStore, Only(&["CreateKey"])),
+    ("CustomKeyStoreHasCMKsException", How::WithKeyInStore, Rest),
+    (
+        "CustomKeyStoreInvalidStateException",
+        How::FailedConnection,
+        Only(&["ConnectCustomKeyStore", "UpdateCustomKeyStore"]),
+    ),
+    ("CustomKeyStoreInvalidStateException", How::Connected, Only(&["DeleteCustomKeyStore"])),
+    ("CustomKeyStoreInvalidStateException", How::Twice, Only(&["DisconnectCustomKeyStore"])),
+    ("CustomKeyStoreInvalidStateException", How::InDisconnectedStore, Only(&["CreateKey"])),
+    ("XksKeyAlreadyInUseException", How::OfTakenExternalKey, Rest),
+    ("XksKeyInvalidConfigurationException", How::OfExternalKey("disabled"), Rest),
+    ("XksKeyNotFoundException", How::OfExternalKey("unknown"), Rest),
+    ("XksProxyUriInUseException", How::SameProxy, Rest),
+    ("XksProxyUriUnreachableException", How::Proxy(429, "ThrottlingException"), Rest),
+    ("XksProxyIncorrectAuthenticationCredentialException", How::Proxy(401, "AuthenticationFailedException"), Rest),
+    ("XksProxyInvalidResponseException", How::Proxy(500, "InternalException"), Rest),
+    ("XksProxyInvalidConfigurationException", How::Proxy(404, "InvalidUriPathException"), Rest),
     ("UnsupportedOperationException", How::With("Recipient", "{}"), Only(&["GenerateRandom"])),
     (
         "UnsupportedOperationException",
@@ -137,24 +187,53 @@ pub(crate) const REACHED: &[(&str, How, Of)] = &[
         ]),
     ),
     ("UnsupportedOperationException", How::Replica, Only(&["DisableKeyRotation"])),
+    ("UnsupportedOperationException", How::KeyInStore, Only(&["GetKeyRotationStatus", "ListKeyRotations"])),
 ];
 
-const CUSTOM_KEY_STORES: &str = "there are no custom key stores: what names one is UnsupportedOperationException";
+/// The id of a custom key store that is not there, as JSON.
+const UNKNOWN_STORE: &str = r#""cks-00000000000000000""#;
+
+/// The operations that name a custom key store by its id, but for `CreateKey`.
+const OF_A_STORE: &[&str] = &[
+    "ConnectCustomKeyStore",
+    "DeleteCustomKeyStore",
+    "DisconnectCustomKeyStore",
+    "GenerateRandom",
+    "UpdateCustomKeyStore",
+];
+
+const CLOUD_HSM: &str =
+    "there are no CloudHSM clusters: CustomKeyStoreType AWS_CLOUDHSM is UnsupportedOperationException";
+const VPC: &str =
+    "there are no VPC endpoint services: XksProxyConnectivity VPC_ENDPOINT_SERVICE is UnsupportedOperationException";
 
 /// Errors that do not come about, with the reason.
 pub(crate) const NEVER: &[(&str, Of, &str)] = &[
-    ("DependencyTimeoutException", Rest, "the engine depends on no other service"),
+    (
+        "DependencyTimeoutException",
+        Rest,
+        "the engine depends on no other service but external key stores' proxies, whose failures have errors of their own",
+    ),
     (
         "KeyUnavailableException",
         Rest,
-        "a key's material is in the engine's own store: it is there, or its key is pending import, or the store failed, which is KMSInternalException",
+        "a key's material is in the engine's own store: it is there, or its key is pending import, or the store failed, which is KMSInternalException; what an external key store's proxy fails at is KMSInvalidStateException",
     ),
-    ("CloudHsmClusterInvalidConfigurationException", Rest, CUSTOM_KEY_STORES),
-    ("CustomKeyStoreInvalidStateException", Rest, CUSTOM_KEY_STORES),
-    ("CustomKeyStoreNotFoundException", Rest, CUSTOM_KEY_STORES),
-    ("XksKeyAlreadyInUseException", Rest, CUSTOM_KEY_STORES),
-    ("XksKeyInvalidConfigurationException", Rest, CUSTOM_KEY_STORES),
-    ("XksKeyNotFoundException", Rest, CUSTOM_KEY_STORES),
+    ("CloudHsmClusterInUseException", Rest, CLOUD_HSM),
+    ("CloudHsmClusterInvalidConfigurationException", Rest, CLOUD_HSM),
+    ("CloudHsmClusterNotActiveException", Rest, CLOUD_HSM),
+    ("CloudHsmClusterNotFoundException", Rest, CLOUD_HSM),
+    ("CloudHsmClusterNotRelatedException", Rest, CLOUD_HSM),
+    ("IncorrectTrustAnchorException", Rest, CLOUD_HSM),
+    (
+        "CustomKeyStoreInvalidStateException",
+        Only(&["GenerateRandom"]),
+        "it is of CloudHSM key stores alone; with an external key store's id it is UnsupportedOperationException in any state",
+    ),
+    ("XksProxyUriEndpointInUseException", Rest, VPC),
+    ("XksProxyVpcEndpointServiceInUseException", Rest, VPC),
+    ("XksProxyVpcEndpointServiceInvalidConfigurationException", Rest, VPC),
+    ("XksProxyVpcEndpointServiceNotFoundException", Rest, VPC),
     ("ConflictException", Rest, "a rotation is one transaction: none is ever under way"),
     (
         "DisabledException",
@@ -172,7 +251,7 @@ pub(crate) const NEVER: &[(&str, Of, &str)] = &[
         Only(&["GetPublicKey"]),
         "a key without a public key is UnsupportedOperationException, and one with it may be for anything",
     ),
-    ("KMSInternalException", Only(&["GenerateRandom"]), "it asks the store for nothing"),
+    ("KMSInternalException", Only(&["GenerateRandom"]), "without a custom key store, it asks the store for nothing"),
     (
         "KMSInvalidStateException",
         Only(OF_ANY_STATE),
@@ -181,11 +260,6 @@ pub(crate) const NEVER: &[(&str, Of, &str)] = &[
     ("LimitExceededException", Only(&["EnableKey"]), "no number of enabled keys is too large"),
     ("LimitExceededException", Only(&["TagResource"]), "the 51st tag is TagException"),
     ("NotFoundException", Only(&["ListRetirableGrants"]), "a principal without grants has an empty list"),
-    (
-        "UnsupportedOperationException",
-        Only(&["GetKeyRotationStatus", "ListKeyRotations"]),
-        "a key that cannot rotate answers that it does not",
-    ),
     ("UnsupportedOperationException", Only(&["PutKeyPolicy"]), "it has no member that asks for what is not served"),
 ];
 
@@ -294,8 +368,56 @@ impl How {
                 house.sleep(2);
                 return house.call(operation, body).await.err().map(|(code, _)| code);
             }
+            // Too many custom key stores would be too many for every other row.
+            Self::TooOften if operation == "CreateCustomKeyStore" => {
+                return too_often(&House::new().await, request).await;
+            }
             Self::TooOften => return too_often(house, request).await,
             Self::BrokenStore => return broken(operation).await,
+            Self::Proxy(status, name) => {
+                house.proxy.does(Mischief::Error(status, name));
+                let outcome = house.call(operation, request.body).await;
+                house.proxy.behaves();
+                return outcome.err().map(|(code, _)| code);
+            }
+            Self::SameProxy => {
+                let mut other = asked_store("same-proxy");
+                let path = body["XksProxyUriPath"].clone();
+                other["XksProxyUriPath"] = path.clone();
+                let made = house.ok("CreateCustomKeyStore", other).await;
+                let outcome = house.call(operation, request.body).await;
+                house.ok("DeleteCustomKeyStore", json!({"CustomKeyStoreId": made["CustomKeyStoreId"]})).await;
+                return outcome.err().map(|(code, _)| code);
+            }
+            Self::NameOfAnother => {
+                let made = house.ok("CreateCustomKeyStore", asked_store("another")).await;
+                body["NewCustomKeyStoreName"] = json!("another");
+                let outcome = house.call(operation, request.body).await;
+                house.ok("DeleteCustomKeyStore", json!({"CustomKeyStoreId": made["CustomKeyStoreId"]})).await;
+                return outcome.err().map(|(code, _)| code);
+            }
+            Self::FailedConnection => {
+                house.proxy.does(Mischief::Error(500, "InternalException"));
+                house.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": body["CustomKeyStoreId"]})).await;
+                house.proxy.behaves();
+            }
+            Self::Connected => drop(house.ok("ConnectCustomKeyStore", body.clone()).await),
+            Self::WithKeyInStore => request.with_key_in_store(house, KEY).await,
+            Self::KeyInStore => {
+                let made = house.ok("CreateKey", Request::in_store(house, KEY).await.0.body).await;
+                body["KeyId"] = made["KeyMetadata"]["KeyId"].clone();
+            }
+            Self::InUnknownStore => *body = asked_key("cks-00000000000000000", KEY),
+            Self::InDisconnectedStore => {
+                let (in_store, store) = Request::in_store(house, KEY).await;
+                house.ok("DisconnectCustomKeyStore", json!({"CustomKeyStoreId": store})).await;
+                request = in_store;
+            }
+            Self::OfExternalKey(external) => request = Request::in_store(house, external).await.0,
+            Self::OfTakenExternalKey => {
+                request = Request::in_store(house, KEY).await.0;
+                house.ok("CreateKey", request.body.clone()).await;
+            }
         }
         house.call(operation, request.body).await.err().map(|(code, _)| code)
     }
@@ -307,6 +429,9 @@ async fn too_often(house: &House, request: Request) -> Option<String> {
         let mut body = request.body.clone();
         if body.get("AliasName").is_some() {
             body["AliasName"] = json!(format!("alias/{n}-of-{}", request.key));
+        }
+        if body.get("CustomKeyStoreName").is_some() {
+            body = asked_store(&format!("too-often-{n}"));
         }
         if request.operation == "UpdateAlias" {
             // From the key that it has, which is to have but one.

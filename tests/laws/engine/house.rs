@@ -16,6 +16,7 @@ use keystile::store::{RedbSettings, RedbStore, Store};
 use serde_json::{Value, json};
 
 use super::counting::{Count, Counting};
+use super::proxy::FakeProxy;
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const DAY: i64 = 86_400;
@@ -53,6 +54,8 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) directory: tempfile::TempDir,
+    /// The proxy of every external key store.
+    pub(crate) proxy: Arc<FakeProxy>,
     region: &'static str,
 }
 
@@ -83,7 +86,8 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
         let (kms, authorizer) = open(directory.path(), root_key(1), &clock, Settings::default(), false).await.unwrap();
-        Self { kms, clock, authorizer, directory, region: "us-east-1" }
+        let proxy = FakeProxy::of(&kms);
+        Self { kms, clock, authorizer, directory, proxy, region: "us-east-1" }
     }
 
     pub(crate) async fn with_quotas(quotas: Quotas) -> Self {
@@ -109,15 +113,17 @@ impl House {
         let documents = Arc::new(Documents::default());
         let shared = Arc::clone(&authorizer);
         let kms = Kms::open(store, keys, offset, documents, shared, Settings::default(), false).await?;
-        Ok(Self { kms, clock, authorizer, directory: tempfile::tempdir().unwrap(), region: "us-east-1" })
+        let proxy = FakeProxy::of(&kms);
+        Ok(Self { kms, clock, authorizer, directory: tempfile::tempdir().unwrap(), proxy, region: "us-east-1" })
     }
 
     /// Closes everything and opens it again.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { kms, clock, authorizer, directory, region } = self;
+        let Self { kms, clock, authorizer, directory, proxy, region } = self;
         drop((kms, authorizer));
         let (kms, authorizer) = open(directory.path(), root_key(1), &clock, Settings::default(), false).await.unwrap();
-        Self { kms, clock, authorizer, directory, region }
+        kms.reach_external_key_stores(Arc::clone(&proxy) as _);
+        Self { kms, clock, authorizer, directory, proxy, region }
     }
 
     pub(crate) fn sleep(&self, days: i64) {

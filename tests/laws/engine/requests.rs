@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::custom_key_stores::{asked_key, asked_store, connected_store, key_in, store};
 use super::house::{DAY, House, START, text};
 use super::imports::Imported;
 
@@ -35,7 +36,9 @@ fn kind_of_key(operation: &str) -> (&'static str, &'static str) {
 /// The member by which an operation names what it is about, and which a wrong name can stand in.
 pub(crate) fn naming(operation: &str) -> Option<&'static str> {
     match operation {
-        "CreateKey" | "GenerateRandom" | "ListKeys" => None,
+        "CreateKey" | "DescribeCustomKeyStores" | "GenerateRandom" | "ListKeys" => None,
+        "CreateCustomKeyStore" => Some("CustomKeyStoreName"),
+        _ if is_of_stores(operation) => Some("CustomKeyStoreId"),
         "CreateAlias" => Some("TargetKeyId"),
         "DeleteAlias" | "UpdateAlias" => Some("AliasName"),
         "ReEncrypt" => Some("DestinationKeyId"),
@@ -166,6 +169,9 @@ impl Request {
         if is_of_imports(operation) {
             return Self::on_import(house, operation).await;
         }
+        if is_of_stores(operation) {
+            return Self::on_store(house, operation).await;
+        }
         let (spec, usage) = kind_of_key(operation);
         let key = key(house, spec, usage).await;
         let mut body = members(house, operation, &key).await;
@@ -195,6 +201,68 @@ impl Request {
         };
         Self { operation, body, key, spec, usage }
     }
+}
+
+/// Custom key stores of [`Request`] that there are at once, at the most.
+const MOST_STORES: usize = 5;
+
+/// A name that no custom key store has, with room for one. The oldest go that have no keys.
+async fn name_of_store(house: &House) -> String {
+    let listed = house.ok("DescribeCustomKeyStores", json!({})).await["CustomKeyStores"].clone();
+    let stores = listed.as_array().unwrap();
+    if stores.len() >= MOST_STORES {
+        for store in stores {
+            let id = json!({"CustomKeyStoreId": store["CustomKeyStoreId"]});
+            if store["ConnectionState"] != "DISCONNECTED" {
+                house.ok("DisconnectCustomKeyStore", id.clone()).await;
+            }
+            let _ = house.call("DeleteCustomKeyStore", id).await;
+        }
+    }
+    let number = |store: &Value| text(&store["CustomKeyStoreName"]).strip_prefix("store-")?.parse::<u32>().ok();
+    let last = stores.iter().filter_map(number).max().unwrap_or(0);
+    format!("store-{}", last + 1)
+}
+
+impl Request {
+    /// On a custom key store: one that is connected, where it is to be disconnected.
+    async fn on_store(house: &House, operation: &'static str) -> Self {
+        let key = key(house, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+        let name = name_of_store(house).await;
+        let body = match operation {
+            "CreateCustomKeyStore" => asked_store(&name),
+            "DescribeCustomKeyStores" => json!({"Limit": 1}),
+            "DisconnectCustomKeyStore" => json!({"CustomKeyStoreId": connected_store(house, &name).await}),
+            "UpdateCustomKeyStore" => {
+                let path = format!("/moved-{name}/kms/xks/v1");
+                json!({"CustomKeyStoreId": store(house, &name).await, "XksProxyUriPath": path})
+            }
+            _ => json!({"CustomKeyStoreId": store(house, &name).await}),
+        };
+        let (spec, usage) = kind_of_key(operation);
+        Self { operation, body, key, spec, usage }
+    }
+
+    /// `CreateKey` in a custom key store that is connected, of that external key; and the store.
+    pub(crate) async fn in_store(house: &House, external: &str) -> (Self, String) {
+        let id = connected_store(house, &name_of_store(house).await).await;
+        let (spec, usage) = kind_of_key("CreateKey");
+        let body = asked_key(&id, external);
+        (Self { operation: "CreateKey", body, key: String::new(), spec, usage }, id)
+    }
+
+    /// With a key in the custom key store that it is about.
+    pub(crate) async fn with_key_in_store(&self, house: &House, external: &str) {
+        let store = self.body["CustomKeyStoreId"].clone();
+        house.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": store})).await;
+        key_in(house, store.as_str().unwrap(), external).await;
+        house.ok("DisconnectCustomKeyStore", json!({"CustomKeyStoreId": store})).await;
+    }
+}
+
+/// Whether an operation is on custom key stores.
+pub(crate) fn is_of_stores(operation: &str) -> bool {
+    operation.contains("CustomKeyStore")
 }
 
 /// Whether an operation is on imported key material.
