@@ -16,7 +16,7 @@ mod keys;
 mod kinds;
 mod last_use;
 mod regions;
-mod requests;
+pub(crate) mod requests;
 mod root_key;
 mod rotation;
 mod states;
