@@ -377,11 +377,16 @@ impl Kms {
             Some(id) => Some(self.named(id, KeyIds::KeysOnly, scene).await?),
             None => None,
         };
-        let row = self.alias(&name).await?;
-        let present = match &row {
+        let mut row = self.alias(&name).await?;
+        let mut present = match &row {
             Some(row) => Some(self.find(&name.key(row.value.target), scene.now).await?),
             None => self.unmade(&name, scene.now).await?.map(Found::Unmade),
         };
+        // A key whose end was overdue has gone now, and taken its aliases along.
+        if let Some(Found::Missing { .. }) = present {
+            row = self.alias(&name).await?;
+            present = present.filter(|_| row.is_some());
+        }
         let mut checks = vec![asking.on(action, Resource::Alias { arn: name.arn()? }, Vec::new())];
         checks.extend(new.as_ref().map(|found| asking.on_found(action, found, Vec::new())));
         // CreateAlias on a name that is taken: who may not create it shall not learn of its key.
@@ -399,8 +404,11 @@ impl Kms {
         match Named::parse(id, scene.account, &scene.region, accepted)? {
             Named::Key(name) => self.find(&name, scene.now).await,
             Named::Alias(alias) => {
-                if let Some(row) = self.alias(&alias).await? {
-                    return self.find(&alias.key(row.value.target), scene.now).await;
+                // A key whose end is overdue goes now, and takes its aliases along.
+                if let Some(row) = self.alias(&alias).await?
+                    && let found @ Found::Key(_) = self.find(&alias.key(row.value.target), scene.now).await?
+                {
+                    return Ok(found);
                 }
                 if let Some(key) = self.unmade(&alias, scene.now).await? {
                     return Ok(Found::Unmade(key));

@@ -15,6 +15,7 @@ mod interpreter;
 mod layering;
 mod library;
 mod minimal;
+mod model;
 mod operations_table;
 mod parsing;
 mod policies;

@@ -93,3 +93,23 @@ async fn a_key_has_at_most_50_aliases() {
         assert_eq!(names, (0..50).map(|n| format!("alias/{n:02}")).collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn an_alias_ends_with_its_key_whoever_notices_first() {
+    let house = House::new().await;
+    let (staying, _) = house.key().await;
+    for name in ["alias/a", "alias/b", "alias/c", "alias/d"] {
+        let (going, _) = house.key().await;
+        house.ok("CreateAlias", json!({"AliasName": name, "TargetKeyId": going})).await;
+        house.ok("ScheduleKeyDeletion", json!({"KeyId": going, "PendingWindowInDays": 7})).await;
+    }
+    house.sleep(7);
+    let missing = |name: &str| {
+        ("NotFoundException".to_owned(), format!("Alias arn:aws:kms:us-east-1:111122223333:{name} is not found."))
+    };
+    assert_eq!(house.fails("DescribeKey", json!({"KeyId": "alias/a"})).await, missing("alias/a"));
+    house.ok("CreateAlias", json!({"AliasName": "alias/b", "TargetKeyId": staying})).await;
+    let moved = house.fails("UpdateAlias", json!({"AliasName": "alias/c", "TargetKeyId": staying})).await;
+    assert_eq!(moved, missing("alias/c"));
+    assert_eq!(house.fails("DeleteAlias", json!({"AliasName": "alias/d"})).await, missing("alias/d"));
+}

@@ -127,7 +127,11 @@ impl House {
     }
 
     pub(crate) fn sleep(&self, days: i64) {
-        self.clock.0.fetch_add(days * DAY, Ordering::Relaxed);
+        self.pass(days * DAY);
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
     pub(crate) fn caller(principal: &str, account: &str) -> Arc<Caller> {

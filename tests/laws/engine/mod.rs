@@ -22,7 +22,7 @@ mod proxy;
 mod quotas;
 mod regional_imports;
 mod regions;
-mod requests;
+pub(crate) mod requests;
 mod root_key;
 mod rotation;
 mod states;

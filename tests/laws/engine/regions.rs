@@ -264,3 +264,18 @@ async fn a_primary_waits_for_its_replicas_to_be_deleted() {
     house.kms.rotate_due().await.unwrap();
     assert_eq!(house.fails("DescribeKey", json!({"KeyId": id})).await.0, "NotFoundException");
 }
+
+#[tokio::test]
+async fn a_primary_and_its_replicas_go_in_their_turns_however_late() {
+    let house = House::new().await;
+    let id = replicated(&house, &[THERE, ELSEWHERE]).await;
+    for region in [HERE, THERE, ELSEWHERE] {
+        ok_in(&house, region, "ScheduleKeyDeletion", json!({"KeyId": id, "PendingWindowInDays": 7})).await;
+    }
+    house.sleep(60);
+    assert_eq!(house.kms.rotate_due().await.unwrap(), 3);
+    assert_eq!(house.kms.next_due().await.unwrap(), None);
+    let events = house.kms.pending_events(10).await.unwrap();
+    let days: Vec<i64> = events.iter().map(|event| (event.time.as_second() - START) / DAY).collect();
+    assert_eq!(days, [7, 7, 14]);
+}

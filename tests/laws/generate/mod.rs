@@ -15,7 +15,7 @@ pub(crate) use document::{Kind, document};
 pub(crate) use families::all_values;
 pub(crate) use world::World;
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
