@@ -508,6 +508,7 @@ mod tests {
             ("quotas", "keys", "1", "1000000000", "0", "1000000001"),
             ("quotas", "aliases_per_key", "1", "1000", "0", "1001"),
             ("quotas", "grants_per_key", "1", "1000000", "0", "1000001"),
+            ("quotas", "custom_key_stores", "1", "1000", "0", "1001"),
             ("quotas", "key_policy_bytes", "1024", "\"128KiB\"", "1023", "131073"),
             ("store", "cache_bytes", "\"1MiB\"", "\"1TiB\"", "1048575", "\"1025GiB\""),
             ("external_key_stores", "timeout", "\"50ms\"", "10", "\"49ms\"", "11"),

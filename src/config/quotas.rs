@@ -16,6 +16,7 @@ pub(super) struct QuotasTable {
     aliases_per_key: Option<Spanned<u32>>,
     grants_per_key: Option<Spanned<u32>>,
     key_policy_bytes: Option<Spanned<Size>>,
+    custom_key_stores: Option<Spanned<u32>>,
     request_rates: Base,
     requests_per_second: BTreeMap<Spanned<String>, Spanned<f64>>,
 }
@@ -57,6 +58,7 @@ impl QuotasTable {
                 32 * KIB,
                 KIB..=128 * KIB,
             )?,
+            custom_key_stores: within.range("quotas.custom_key_stores", self.custom_key_stores, 10, 1..=1000)?,
             request_rates,
         })
     }

@@ -171,6 +171,8 @@ pub struct QuotaSettings {
     pub grants_per_key: u64,
     /// Bytes of a key policy. 1 KiB to 128 KiB, default 32 KiB.
     pub key_policy_bytes: u64,
+    /// Custom key stores of an account in a Region. 1 to 1,000, default 10.
+    pub custom_key_stores: u32,
     /// How often an account may call; by default as often as it likes.
     pub request_rates: RequestRates,
 }

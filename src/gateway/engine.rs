@@ -27,6 +27,7 @@ pub(super) fn quotas(settings: &QuotaSettings) -> Quotas {
         aliases_per_key: settings.aliases_per_key as usize,
         grants_per_key: settings.grants_per_key,
         key_policy_bytes: bytes(settings.key_policy_bytes),
+        custom_key_stores: settings.custom_key_stores,
         request_rates: settings.request_rates.clone(),
     }
 }

@@ -317,7 +317,9 @@ mod tests {
             vec![reading("allow", 3), reading("deny", 4)]
         }));
         telemetry.request(Some("CreateKey"), Outcome::ok);
-        OUTCOMES.iter().for_each(|outcome| telemetry.request(Some("CreateKey"), *outcome));
+        for outcome in OUTCOMES {
+            telemetry.request(Some("CreateKey"), outcome);
+        }
         telemetry.request(Some("Nonsense\n"), Outcome::client_error);
         telemetry.stopwatch().lap(Stage::Verify);
         let text = telemetry.encode().unwrap();

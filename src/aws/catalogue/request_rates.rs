@@ -58,6 +58,9 @@ pub const ML_DSA: &str = "Cryptographic operations (ML-DSA)";
 /// The quota that cryptographic operations with keys of elliptic curves share.
 pub const ECC: &str = "Cryptographic operations (ECC)";
 
+/// The quota that cryptographic operations with the keys of one custom key store share.
+pub const CUSTOM_KEY_STORE: &str = "Custom key store";
+
 /// The names of the quotas, as Service Quotas has them without ` request rate`, and AWS's defaults.
 /// An operation that is not among them has no quota of its own.
 const OF_AWS: &[(&str, PerSecond)] = &[
@@ -65,6 +68,7 @@ const OF_AWS: &[(&str, PerSecond)] = &[
     (RSA, PerSecond::of(1000)),
     (ML_DSA, PerSecond::of(1000)),
     (ECC, PerSecond::of(1000)),
+    (CUSTOM_KEY_STORE, PerSecond::of(1800)),
     ("CancelKeyDeletion", PerSecond::of(5)),
     ("ConnectCustomKeyStore", PerSecond::of(5)),
     ("CreateAlias", PerSecond::of(5)),

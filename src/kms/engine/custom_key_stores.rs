@@ -24,9 +24,6 @@ use crate::kms::wire::ObjectText;
 use crate::kms::xks::{Credential, Failure, Metadata, Place, Proxy};
 use crate::store::{CommitError, Record};
 
-/// Stores of an account in a Region (AWS KMS quotas, "Custom key stores").
-const MOST_STORES: u32 = 10;
-
 impl Kms {
     pub(super) async fn on_custom_key_store(
         &self,
@@ -132,9 +129,10 @@ impl Kms {
     /// nobody else's.
     async fn room_for(&self, name: &CustomKeyStoreName, record: &CustomKeyStoreRecord) -> Result<Change, KmsError> {
         let (count, mod_rev) = self.count_of_stores(name.account, &name.region).await?;
-        if count.stores >= MOST_STORES {
+        let most = self.enforced().quotas.custom_key_stores;
+        if count.stores >= most {
             return Err(texts::limit(format!(
-                "The account has reached its limit of {MOST_STORES} custom key stores in this Region."
+                "The account has reached its limit of {most} custom key stores in this Region."
             )));
         }
         let row = rows::custom_key_store_count(name.account, &name.region);

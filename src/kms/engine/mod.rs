@@ -224,10 +224,11 @@ impl Kms {
         self.inner.regions.store(regions.map(Arc::new));
     }
 
-    /// Puts quotas in force; at first AWS's resource quotas are, and no request quota. What there is more than they allow stays. Where the request rates
-    /// are others, counting begins anew.
+    /// Puts quotas in force; at first AWS's resource quotas are, and no request quota. What there is more
+    /// than they allow stays. Where the request rates are others, counting begins anew.
     pub fn enforce_quotas(&self, quotas: Quotas) {
-        self.inner.enforced.rcu(|present| present.with(quotas.clone()));
+        let enforced = self.inner.enforced.load().with(quotas);
+        self.inner.enforced.store(Arc::new(enforced));
     }
 
     /// Counts a request against its caller's request quotas, once for each request however often it

@@ -1,5 +1,5 @@
 use crate::aws::Region;
-use crate::aws::catalogue::request_rates::{ECC, ML_DSA, RSA, SYMMETRIC};
+use crate::aws::catalogue::request_rates::{CUSTOM_KEY_STORE, ECC, ML_DSA, RSA, SYMMETRIC};
 use crate::kms::api::Kind;
 use crate::kms::operation::Input;
 use crate::kms::resolve::{Found, Resolved, Target};
@@ -10,66 +10,74 @@ use crate::kms::spec::KeySpec;
 pub(super) struct Counted<'a> {
     pub(super) quota: &'static str,
     pub(super) region: &'a Region,
+    /// The id of the custom key store that the quota is of; none of an account's quota.
+    pub(super) store: Option<&'a str>,
     pub(super) times: u32,
 }
 
 /// The quotas that a request counts against (KMS Developer Guide, "Request quotas for each AWS KMS
-/// API operation"): that of its keys' type if it is cryptographic, else its own.
+/// API operation"): those of its keys' types and custom key stores if it is cryptographic, else its own.
 pub(super) fn counted(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> {
     let here = &resolved.scene.region;
-    let once = |quota, region| Some(Counted { quota, region, times: 1 });
+    let once = |quota, region| Some(Counted { quota, region, store: None, times: 1 });
     let operation = &resolved.operation;
     let counts = match (operation.kind, &resolved.target, &operation.input) {
-        (
-            Kind::Decrypt
-            | Kind::DeriveSharedSecret
-            | Kind::Encrypt
-            | Kind::GenerateDataKey
-            | Kind::GenerateDataKeyWithoutPlaintext
-            | Kind::GenerateMac
-            | Kind::Sign
-            | Kind::Verify
-            | Kind::VerifyMac,
-            Target::Key(found),
-            _,
-        ) => [once(of_key(found), here), None],
+        (_, _, Input::DataKeyPair { pair_spec, .. }) => [of_pair(*pair_spec).and_then(|quota| once(quota, here)), None],
+        (kind, Target::Key(found), _) if is_cryptographic(kind) => [once(of_key(found), here), None],
         (_, Target::ReEncrypt { source, destination }, _) => {
             let (source, destination) = (of_key(source), of_key(destination));
             [once(source, here), if source == destination { None } else { once(destination, here) }]
         }
         (Kind::GenerateRandom, ..) => [once(SYMMETRIC, here), None],
-        (_, _, Input::DataKeyPair { pair_spec, .. }) => [of_pair(*pair_spec).and_then(|quota| once(quota, here)), None],
         (_, Target::Replica { name, .. }, _) => [
             once(operation.name(), here),
             // One of the two tries whether the key can be made.
-            Some(Counted { quota: Kind::CreateKey.facts().name, region: &name.region, times: 2 }),
+            Some(Counted { quota: Kind::CreateKey.facts().name, region: &name.region, store: None, times: 2 }),
         ],
         (_, Target::NewPrimary { region, .. }, _) => [once(operation.name(), here), once(operation.name(), region)],
         _ => [once(operation.name(), here), None],
     };
-    counts.into_iter().flatten()
+    counts.into_iter().flatten().chain(of_stores(resolved))
+}
+
+/// The custom key stores of the keys that a cryptographic operation is done with.
+fn of_stores(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> {
+    let found = match &resolved.target {
+        Target::Key(found) if is_cryptographic(resolved.operation.kind) => [Some(found), None],
+        Target::ReEncrypt { source, destination } => [Some(source), Some(destination)],
+        _ => [None, None],
+    };
+    let keys = found.into_iter().flatten().filter_map(|found| found.key().ok());
+    keys.filter_map(|key| {
+        let store = Some(key.view().record.custom_key_store.as_ref()?.store.as_str());
+        Some(Counted { quota: CUSTOM_KEY_STORE, region: &key.view().name.region, store, times: 1 })
+    })
 }
 
 /// The quota of a request whose key or alias is not known: of a cryptographic one that of the default
 /// spec, of others their own.
 pub(super) fn counted_unresolved(kind: Kind, region: &Region) -> Counted<'_> {
-    let quota = match kind {
+    let quota = if is_cryptographic(kind) { SYMMETRIC } else { kind.facts().name };
+    Counted { quota, region, store: None, times: 1 }
+}
+
+fn is_cryptographic(kind: Kind) -> bool {
+    matches!(
+        kind,
         Kind::Decrypt
-        | Kind::DeriveSharedSecret
-        | Kind::Encrypt
-        | Kind::GenerateDataKey
-        | Kind::GenerateDataKeyPair
-        | Kind::GenerateDataKeyPairWithoutPlaintext
-        | Kind::GenerateDataKeyWithoutPlaintext
-        | Kind::GenerateMac
-        | Kind::GenerateRandom
-        | Kind::ReEncrypt
-        | Kind::Sign
-        | Kind::Verify
-        | Kind::VerifyMac => SYMMETRIC,
-        _ => kind.facts().name,
-    };
-    Counted { quota, region, times: 1 }
+            | Kind::DeriveSharedSecret
+            | Kind::Encrypt
+            | Kind::GenerateDataKey
+            | Kind::GenerateDataKeyPair
+            | Kind::GenerateDataKeyPairWithoutPlaintext
+            | Kind::GenerateDataKeyWithoutPlaintext
+            | Kind::GenerateMac
+            | Kind::GenerateRandom
+            | Kind::ReEncrypt
+            | Kind::Sign
+            | Kind::Verify
+            | Kind::VerifyMac
+    )
 }
 
 /// A key that is missing counts as one with the default spec.

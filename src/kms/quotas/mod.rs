@@ -20,6 +20,8 @@ pub struct Quotas {
     pub grants_per_key: u64,
     /// Most bytes of a key policy.
     pub key_policy_bytes: usize,
+    /// Most custom key stores of an account in a Region.
+    pub custom_key_stores: u32,
     /// How often an account may call.
     pub request_rates: RequestRates,
 }
@@ -32,6 +34,7 @@ impl Default for Quotas {
             aliases_per_key: 50,
             grants_per_key: 50_000,
             key_policy_bytes: 32 << 10,
+            custom_key_stores: 10,
             request_rates: RequestRates::default(),
         }
     }

@@ -16,7 +16,15 @@ use crate::kms::resolve::Resolved;
 /// requests at once, and one request at the least.
 pub(in crate::kms) struct Throttle {
     rates: RequestRates,
-    limiters: moka::sync::Cache<(&'static str, AccountId, Region), Arc<DefaultDirectRateLimiter>>,
+    limiters: moka::sync::Cache<Counter, Arc<DefaultDirectRateLimiter>>,
+}
+
+/// Whose requests are counted, against which quota: an account's in a Region, or a custom key store's,
+/// whoever asks.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Counter {
+    Account(&'static str, AccountId, Region),
+    Store(String),
 }
 
 /// Quotas that are counted at once: those of some 19,000 accounts in a Region that use each of them.
@@ -61,9 +69,12 @@ impl Throttle {
     }
 
     fn count_all<'a>(&self, account: AccountId, all: impl Iterator<Item = Counted<'a>>) -> Result<(), KmsError> {
-        for Counted { quota, region, times } in all {
+        for Counted { quota, region, store, times } in all {
             let Some(rate) = self.rates.of(quota, region) else { continue };
-            let of = (quota, account, region.clone());
+            let of = match store {
+                Some(id) => Counter::Store(id.to_owned()),
+                None => Counter::Account(quota, account, region.clone()),
+            };
             let limiter = self.limiters.get_with(of, || Arc::new(RateLimiter::direct(room_for(rate))));
             // A quota below what one request counts would never let it through: then it counts once.
             let admitted = match NonZeroU32::new(times).map(|times| limiter.check_n(times)) {

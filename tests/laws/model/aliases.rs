@@ -130,11 +130,43 @@ impl Model {
                 (alias.name.clone(), shown)
             })
             .collect();
+        if key.is_none() {
+            items.extend(PREDEFINED.map(|service| {
+                let name = format!("alias/aws/{service}");
+                let arn = format!("arn:aws:kms:{}:{account}:{name}", ask.region);
+                (name.clone(), json!({"AliasName": name, "AliasArn": arn}))
+            }));
+        }
         items.sort_by(|one, other| one.0.cmp(&other.0));
         let about = format!("{account} {}", key.map(|key| self.arn(key)).unwrap_or_default());
         self.page(ask, "Aliases", &about, &items, (50, 100))
     }
 }
+
+/// The services whose aliases are there before anybody uses them; no history uses one.
+const PREDEFINED: [&str; 21] = [
+    "acm",
+    "backup",
+    "codecommit",
+    "dynamodb",
+    "ebs",
+    "elasticfilesystem",
+    "es",
+    "fsx",
+    "glue",
+    "kafka",
+    "kinesis",
+    "kinesisvideo",
+    "lambda",
+    "rds",
+    "redshift",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "xray",
+];
 
 fn not_found(arn: &str) -> Refusal {
     said("NotFoundException", format!("Alias {arn} is not found."))

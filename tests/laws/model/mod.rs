@@ -119,24 +119,37 @@ fn the_engine_answers_as_the_model_does() {
     }
 }
 
+/// The operations of the histories: not those on custom key stores, which need a proxy beside them.
+fn played() -> impl Iterator<Item = &'static str> {
+    served().filter(|operation| !is_of_custom_key_stores(operation))
+}
+
+/// Whether an operation or an error is about custom key stores.
+fn is_of_custom_key_stores(name: &str) -> bool {
+    ["CustomKeyStore", "Xks", "CloudHsm"].iter().any(|part| name.contains(part))
+}
+
 /// Each operation was done, and refused.
 fn each_operation(tally: &Tally) {
     let is_lacking = |operation: &&str| {
         let codes: Vec<&str> = tally.keys().filter(|(of, _)| of == operation).map(|(_, code)| code.as_str()).collect();
         !codes.contains(&"") || codes.len() == 1
     };
-    let lacking: Vec<&str> = served().filter(is_lacking).collect();
+    let lacking: Vec<&str> = played().filter(is_lacking).collect();
     assert!(lacking.is_empty(), "done and refused: {lacking:?}");
 }
 
 /// Each operation was denied; each error was told that other tests reach; each layer of the policies
 /// had its say.
 fn each_way(tally: &Tally) {
-    let mut lacking: Vec<String> = served()
+    let mut lacking: Vec<String> = played()
         .filter(|operation| !tally.contains_key(&(operation, "AccessDeniedException".to_owned())))
         .map(|operation| format!("{operation} was never denied"))
         .collect();
-    let codes = errors::reached().into_iter().map(|(_, code, _)| code).filter(|code| *code != "KMSInternalException");
+    let codes = errors::reached()
+        .into_iter()
+        .map(|(_, code, _)| code)
+        .filter(|code| *code != "KMSInternalException" && !is_of_custom_key_stores(code));
     let said = codes.chain(DECISIONS).filter(|said| tally.keys().all(|(_, told)| told != said));
     lacking.extend(said.map(|said| format!("never: {said}")));
     assert!(lacking.is_empty(), "{}", lacking.join("\n"));
