@@ -92,17 +92,28 @@ impl Outbound {
                 .header(AUTHORIZATION, request.authorization)
                 .body(Full::new(Bytes::from(request.body)))
         });
-        let answer =
-            self.client.request(request.map_err(|_| XksTransportError::Malformed)?).await.map_err(|error| {
-                let kind = kind_of(&error);
-                let cause = innermost(&error);
-                tracing::warn!(host, ?kind, cause, "the proxy of an external key store did not answer");
-                kind
-            })?;
+        let request = request.map_err(|_| XksTransportError::Malformed)?;
+        let failed = |kind: XksTransportError, cause: String| {
+            tracing::warn!(host, ?kind, cause, "the proxy of an external key store did not answer");
+            kind
+        };
+        let mut answered = self.client.request(request.clone()).await;
+        // A kept connection may be closed by the proxy at the moment of its use. Each of the API's requests
+        // can be made twice.
+        if answered.as_ref().is_err_and(|error| !error.is_connect() && kind_of(error) == XksTransportError::Unreachable)
+        {
+            answered = self.client.request(request).await;
+        }
+        let answer = answered.map_err(|error| failed(kind_of(&error), innermost(&error)))?;
         let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), MOST_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|_| XksTransportError::Malformed)?.to_bytes().to_vec();
-        Ok(XksAnswer { status, body })
+        let body = Limited::new(answer.into_body(), MOST_ANSWER_BYTES).collect().await.map_err(|error| {
+            let is_cut = error.downcast_ref::<hyper::Error>().is_some_and(|error| !error.is_parse());
+            failed(
+                if is_cut { XksTransportError::Unreachable } else { XksTransportError::Malformed },
+                innermost(&*error),
+            )
+        })?;
+        Ok(XksAnswer { status, body: body.to_bytes().to_vec() })
     }
 }
 
@@ -112,10 +123,14 @@ impl XksTransport for Outbound {
             tracing::warn!(host = request.host, "external_key_stores.hosts does not list the proxy of a key store");
             return Box::pin(ready(Err(XksTransportError::NotListed)));
         };
+        let host = request.host.clone();
         Box::pin(async move {
             // All of it has one time: a place, the connection and the answer.
             let sent = tokio::time::timeout(self.timeout, self.send(places, request)).await;
-            sent.unwrap_or(Err(XksTransportError::TimedOut))
+            sent.unwrap_or_else(|_| {
+                tracing::warn!(host, "the proxy of an external key store did not answer in time");
+                Err(XksTransportError::TimedOut)
+            })
         })
     }
 }

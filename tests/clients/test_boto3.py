@@ -95,7 +95,7 @@ def test_the_errors_that_clients_expect(server):
         (lambda: kms.create_key(KeySpec="SM2", KeyUsage="SIGN_VERIFY"), "UnsupportedOperationException"),
         (lambda: kms.create_key(Origin="AWS_CLOUDHSM"), "UnsupportedOperationException"),
         (lambda: kms.list_grants(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "NotFoundException"),
-        (lambda: kms.describe_custom_key_stores(), "UnsupportedOperationException"),
+        (lambda: kms.describe_custom_key_stores(CustomKeyStoreId="cks-1234567890abcdef0"), "CustomKeyStoreNotFoundException"),
         (lambda: kms.create_alias(AliasName="first", TargetKeyId="1234abcd-12ab-34cd-56ef-1234567890ab"), "ValidationException"),
     ]:
         with pytest.raises(botocore.exceptions.ClientError) as error:

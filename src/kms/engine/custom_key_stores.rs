@@ -244,6 +244,8 @@ impl Kms {
         let proxy = self.proxy(name, store.value.place(), &name.region).await?;
         let connection = match proxy.health(&of_health(resolved)).await {
             Ok(()) => Connection::Connected,
+            // A moment's failure takes no key away that can be used the moment after.
+            Err(_) if store.value.connection == Connection::Connected => return Ok(done()),
             Err(failure) => Connection::Failed(failure.of_connection()),
         };
         self.set_connection(name, store, connection).await

@@ -21,6 +21,10 @@ struct Refused {
 /// # Errors
 /// What the proxy says went wrong; [`Failure::Malformed`] for what can't be read.
 fn read<T: DeserializeOwned>(answer: &XksAnswer) -> Result<T, Failure> {
+    // serde takes an array of a struct's members for the struct.
+    if answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Failure::Malformed);
+    }
     if answer.status == 200 {
         return serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed);
     }
@@ -231,7 +235,8 @@ mod tests {
         assert_eq!(health(&managers(&["ACTIVE"])), Ok(()));
         assert_eq!(health(&managers(&["UNAVAILABLE", "DEGRADED"])), Ok(()));
         assert_eq!(health(&managers(&["UNAVAILABLE", "UNAVAILABLE"])), Err(Failure::NoManager));
-        for bad in [managers(&[]), managers(&["ACTIVE"; 11]), managers(&["FINE"]), ok(&json!({}))] {
+        let as_array = ok(&json!([1, "v", "m", "e", [{"id": "1", "model": "m", "healthStatus": "ACTIVE"}]]));
+        for bad in [managers(&[]), managers(&["ACTIVE"; 11]), managers(&["FINE"]), ok(&json!({})), as_array] {
             assert_eq!(health(&bad), Err(Failure::Malformed));
         }
     }

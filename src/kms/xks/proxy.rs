@@ -38,13 +38,13 @@ impl Proxy<'_> {
     /// Also where none of its key managers works.
     pub(in crate::kms) async fn health(&self, metadata: &Metadata<'_>) -> Result<(), Failure> {
         let answer = self.post("/health", &Question { request_metadata: metadata }).await?;
-        answer::health(&answer)
+        self.noted(answer::health(&answer))
     }
 
     /// GetKeyMetadata, and whether the external key can be a KMS key's.
     pub(in crate::kms) async fn key_metadata(&self, key: &str, metadata: &Metadata<'_>) -> Result<(), Failure> {
         let answer = self.post(&format!("/keys/{key}/metadata"), &Question { request_metadata: metadata }).await?;
-        answer::key_metadata(&answer)
+        self.noted(answer::key_metadata(&answer))
     }
 
     /// Encrypt.
@@ -63,7 +63,7 @@ impl Proxy<'_> {
             ciphertext_data_integrity_value_algorithm: INTEGRITY,
         };
         let answer = self.post(&format!("/keys/{key}/encrypt"), &request).await?;
-        answer::encrypted(&answer, aad, plaintext.len())
+        self.noted(answer::encrypted(&answer, aad, plaintext.len()))
     }
 
     /// Decrypt.
@@ -84,7 +84,16 @@ impl Proxy<'_> {
             authentication_tag: BASE64.encode(&encrypted.tag),
         };
         let answer = self.post(&format!("/keys/{key}/decrypt"), &request).await?;
-        answer::decrypted(&answer, encrypted.ciphertext.len())
+        self.noted(answer::decrypted(&answer, encrypted.ciphertext.len()))
+    }
+
+    /// Tells the log of an answer that is not what the API says: a proxy that lies or is broken.
+    fn noted<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(failure @ (Failure::Malformed | Failure::NoManager)) = &outcome {
+            let (host, path) = (&self.place.host, &self.place.path);
+            tracing::warn!(host, path, ?failure, "the proxy of an external key store answered what it should not");
+        }
+        outcome
     }
 
     async fn post(&self, below: &str, body: &impl Serialize) -> Result<XksAnswer, Failure> {

@@ -344,6 +344,10 @@ async fn what_a_proxy_fails_at_is_told_as_the_specification_says() {
             assert!(message.contains(words), "{name}: {operation}: {message}");
             assert!(!message.contains("proxy-internal"), "the proxy's own text is not for callers");
         }
+        // A store that is connected stays so.
+        assert_eq!(house.ok("ConnectCustomKeyStore", cks(&id)).await, json!({}));
+        assert_eq!(connection(&house, &id).await.0, "CONNECTED", "{name}");
+        house.ok("DisconnectCustomKeyStore", cks(&id)).await;
         assert_eq!(house.ok("ConnectCustomKeyStore", cks(&id)).await, json!({}));
         assert_eq!(connection(&house, &id).await, ("FAILED".to_owned(), of_connection.to_owned()), "{name}");
         house.proxy.behaves();
