@@ -189,6 +189,26 @@ impl Kind {
     pub(crate) fn facts(self) -> &'static Facts {
         &FACTS[self as usize]
     }
+
+    /// Whether it is one of the cryptographic operations that count as the use of a key (KMS API
+    /// Reference, "`GetKeyLastUsage`").
+    pub(crate) fn uses_its_key(self) -> bool {
+        matches!(
+            self,
+            Self::Decrypt
+                | Self::DeriveSharedSecret
+                | Self::Encrypt
+                | Self::GenerateDataKey
+                | Self::GenerateDataKeyPair
+                | Self::GenerateDataKeyPairWithoutPlaintext
+                | Self::GenerateDataKeyWithoutPlaintext
+                | Self::GenerateMac
+                | Self::ReEncrypt
+                | Self::Sign
+                | Self::Verify
+                | Self::VerifyMac
+        )
+    }
 }
 
 #[cfg(test)]

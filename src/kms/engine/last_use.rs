@@ -13,11 +13,9 @@ use tokio::task::JoinSet;
 use super::change::Change;
 use super::{ATTEMPTS, Kms, answer, seconds};
 use crate::kms::Answer;
-use crate::kms::api::Kind;
 use crate::kms::error::KmsError;
 use crate::kms::key_use::KeyUse;
 use crate::kms::name::KeyName;
-use crate::kms::operation::Operation;
 use crate::kms::records::{DAY, KeyView, LastUseRecord, decode};
 use crate::kms::resolve::Key;
 use crate::kms::rows;
@@ -29,27 +27,6 @@ const TOGETHER: usize = 64;
 
 /// Keys whose last use is not saved yet.
 pub(super) type Unsaved = std::sync::Mutex<Vec<Arc<Record<KeyView>>>>;
-
-impl Operation {
-    /// Whether it is one of those that count as the use of a key.
-    pub(super) fn uses_its_key(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Decrypt
-                | Kind::DeriveSharedSecret
-                | Kind::Encrypt
-                | Kind::GenerateDataKey
-                | Kind::GenerateDataKeyPair
-                | Kind::GenerateDataKeyPairWithoutPlaintext
-                | Kind::GenerateDataKeyWithoutPlaintext
-                | Kind::GenerateMac
-                | Kind::ReEncrypt
-                | Kind::Sign
-                | Kind::Verify
-                | Kind::VerifyMac
-        )
-    }
-}
 
 impl Kms {
     /// Notes that the keys of an answer were used, if its operation counts as a use.

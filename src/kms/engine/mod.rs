@@ -285,7 +285,7 @@ impl Kms {
         if only_tried {
             return Err(texts::dry_run());
         }
-        if operation.uses_its_key() {
+        if operation.kind.uses_its_key() {
             answer.used = permit.operation().target.keys();
         }
         Ok(answer)
@@ -346,7 +346,8 @@ impl Kms {
                 _ => Err(astray()),
             },
             (Target::ReEncrypt { source, destination }, Input::ReEncrypt(request)) => {
-                for key in [source.key()?, destination.key()?] {
+                for found in [source, destination] {
+                    let key = found.key()?;
                     available(&resolved.operation, key)?;
                     in_state(States::Enabled, key)?;
                 }
@@ -548,7 +549,7 @@ async fn read_offset(store: &dyn Store) -> Result<Option<(ClockRecord, u64)>, Op
 
 /// Whether an operation reaches its key, where it needs to: cryptographic operations alone do.
 fn available(operation: &Operation, key: &Key) -> Result<(), KmsError> {
-    if operation.uses_its_key() && key.is_unavailable() {
+    if operation.kind.uses_its_key() && key.is_unavailable() {
         return Err(texts::unavailable(key.arn().as_str()));
     }
     Ok(())

@@ -23,7 +23,7 @@ pub(super) fn counted(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> 
     let operation = &resolved.operation;
     let counts = match (operation.kind, &resolved.target, &operation.input) {
         (_, _, Input::DataKeyPair { pair_spec, .. }) => [of_pair(*pair_spec).and_then(|quota| once(quota, here)), None],
-        (kind, Target::Key(found), _) if is_cryptographic(kind) => [once(of_key(found), here), None],
+        (kind, Target::Key(found), _) if kind.uses_its_key() => [once(of_key(found), here), None],
         (_, Target::ReEncrypt { source, destination }, _) => {
             let (source, destination) = (of_key(source), of_key(destination));
             [once(source, here), if source == destination { None } else { once(destination, here) }]
@@ -43,7 +43,7 @@ pub(super) fn counted(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> 
 /// The custom key stores of the keys that a cryptographic operation is done with.
 fn of_stores(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> {
     let found = match &resolved.target {
-        Target::Key(found) if is_cryptographic(resolved.operation.kind) => [Some(found), None],
+        Target::Key(found) if resolved.operation.kind.uses_its_key() => [Some(found), None],
         Target::ReEncrypt { source, destination } => [Some(source), Some(destination)],
         _ => [None, None],
     };
@@ -57,27 +57,9 @@ fn of_stores(resolved: &Resolved) -> impl Iterator<Item = Counted<'_>> {
 /// The quota of a request whose key or alias is not known: of a cryptographic one that of the default
 /// spec, of others their own.
 pub(super) fn counted_unresolved(kind: Kind, region: &Region) -> Counted<'_> {
-    let quota = if is_cryptographic(kind) { SYMMETRIC } else { kind.facts().name };
+    let is_cryptographic = kind.uses_its_key() || kind == Kind::GenerateRandom;
+    let quota = if is_cryptographic { SYMMETRIC } else { kind.facts().name };
     Counted { quota, region, store: None, times: 1 }
-}
-
-fn is_cryptographic(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Decrypt
-            | Kind::DeriveSharedSecret
-            | Kind::Encrypt
-            | Kind::GenerateDataKey
-            | Kind::GenerateDataKeyPair
-            | Kind::GenerateDataKeyPairWithoutPlaintext
-            | Kind::GenerateDataKeyWithoutPlaintext
-            | Kind::GenerateMac
-            | Kind::GenerateRandom
-            | Kind::ReEncrypt
-            | Kind::Sign
-            | Kind::Verify
-            | Kind::VerifyMac
-    )
 }
 
 /// A key that is missing counts as one with the default spec.

@@ -1,4 +1,4 @@
-//! The engine beside a plain account of AWS KMS: random histories of all operations, over several
+//! The engine beside a plain account of AWS KMS: random histories of its operations, over several
 //! accounts, Regions and principals, in which both must answer alike, step by step.
 //!
 //! The model knows what the API's published model, AWS's documentation and recorded answers say, and
