@@ -435,7 +435,8 @@ def test_bodies_that_do_not_end_take_little_memory(serve, tmp_path, authority):
         except TimeoutError:
             quiet += not moved
     assert sum(sent.values()) > 1 << 20
-    assert resident(server) - before < 24 << 20
+    # Read as they came they would take a hundred.
+    assert resident(server) - before < 64 << 20
     assert client(server, authority).list_keys()["Keys"] == []
 
 
