@@ -492,10 +492,8 @@ fn each_error_of_an_operation_that_is_served_has_one_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[tokio::test]
-async fn an_operation_that_is_not_served_says_so() {
-    let house = House::new().await;
-    for operation in operation_names().iter().filter(|name| !is_served(name)) {
-        assert_eq!(house.fails(operation, json!({})).await.0, "UnsupportedOperationException", "{operation}");
-    }
+#[test]
+fn every_operation_of_the_api_is_served() {
+    let unserved: Vec<_> = operation_names().iter().filter(|name| !is_served(name)).collect();
+    assert!(unserved.is_empty(), "{unserved:?}");
 }
