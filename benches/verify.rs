@@ -24,7 +24,11 @@ struct Keys(HashMap<String, Arc<Credential<()>>>);
 impl CredentialSource for Keys {
     type Identity = ();
 
-    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
+    fn credential(
+        &self,
+        access_key_id: &str,
+        _session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
         Ok(self.0.get(access_key_id).cloned())
     }
 }

@@ -189,7 +189,11 @@ impl OneKey {
 impl CredentialSource for OneKey {
     type Identity = ();
 
-    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
+    fn credential(
+        &self,
+        access_key_id: &str,
+        _session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
         Ok((*self.0.access_key_id == *access_key_id).then(|| Arc::clone(&self.0)))
     }
 }

@@ -101,7 +101,11 @@ impl fmt::Debug for Directory {
 impl CredentialSource for Directory {
     type Identity = Arc<Identity>;
 
-    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<Arc<Identity>>>>, Unavailable> {
+    fn credential(
+        &self,
+        access_key_id: &str,
+        _session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<Arc<Identity>>>>, Unavailable> {
         Ok(self.access_key(access_key_id).map(Arc::clone))
     }
 }

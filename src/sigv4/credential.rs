@@ -41,10 +41,18 @@ pub trait CredentialSource: Send + Sync {
 
     /// The credential of an access key id; `None` when there is none, or it is not active.
     ///
+    /// `session_token` is what came with the request, checked by nobody: a source of sessions that are
+    /// kept nowhere finds them in it. Whatever credential comes back, the verifier holds the token to
+    /// be that credential's own.
+    ///
     /// # Errors
     /// [`Unavailable`] when it cannot be told now; the request is then refused as a fault of the
     /// service, not of the caller.
-    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<Self::Identity>>>, Unavailable>;
+    fn credential(
+        &self,
+        access_key_id: &str,
+        session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<Self::Identity>>>, Unavailable>;
 }
 
 /// Credentials cannot be looked up now. The text is for the operator's log.

@@ -124,7 +124,8 @@ impl Verifier {
         times: Times,
     ) -> Result<Verified<I>, Refusal> {
         let claim = self.read(profile, received, times.signature)?;
-        let credential = source.credential(claim.scope.access_key_id).map_err(|cause| {
+        let token = claim.signed.security_token;
+        let credential = source.credential(claim.scope.access_key_id, token).map_err(|cause| {
             tracing::error!(%cause, "a credential could not be looked up");
             Refusal::unavailable()
         })?;
@@ -139,7 +140,7 @@ impl Verifier {
         if !agrees {
             return Err(Refusal::signature_differs());
         }
-        check_token(&credential, claim.signed.security_token, times.session)?;
+        check_token(&credential, token, times.session)?;
         self.keys.keep(&credential, &claim.scope, &found);
         Ok(Verified { credential, key: found.key, signed_at: at })
     }

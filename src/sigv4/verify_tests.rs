@@ -51,7 +51,11 @@ impl Keys {
 impl CredentialSource for Keys {
     type Identity = &'static str;
 
-    fn credential(&self, id: &str) -> Result<Option<Arc<Credential<&'static str>>>, Unavailable> {
+    fn credential(
+        &self,
+        id: &str,
+        _session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<&'static str>>>, Unavailable> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if id == "AKIDBROKEN" {
             return Err(Unavailable("no disk".to_owned()));

@@ -80,7 +80,7 @@ impl Workings {
         if scope.date != date.day() {
             return None;
         }
-        let credential: Arc<_> = source.credential(scope.access_key_id).ok()??;
+        let credential: Arc<_> = source.credential(scope.access_key_id, signed.security_token).ok()??;
         let key = SigningKey::derive(&credential.secret, credential.version, date.timestamp(), &scope)?;
         let digits = hex(&key.sign(text.as_bytes()));
         self.signature = Some(String::from_utf8_lossy(&digits).into_owned());

@@ -14,7 +14,11 @@ struct OneKey(Arc<Credential<()>>);
 impl CredentialSource for OneKey {
     type Identity = ();
 
-    fn credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
+    fn credential(
+        &self,
+        access_key_id: &str,
+        _session_token: Option<&[u8]>,
+    ) -> Result<Option<Arc<Credential<()>>>, Unavailable> {
         Ok((access_key_id == "AKIDEXAMPLE").then(|| Arc::clone(&self.0)))
     }
 }
