@@ -1,7 +1,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
-use super::record::{ApiCall, EVENT_SOURCE, EVENT_VERSION, Identity};
+use super::record::{ApiCall, EVENT_VERSION, Identity};
 use super::{resources, seconds};
 use crate::authz::{DecidedBy, Decision, Explanation, Outcome};
 use crate::aws::Arn;
@@ -30,8 +30,8 @@ pub(super) fn write(call: &ApiCall<'_>, out: &mut Vec<u8>) -> serde_json::Result
     raw(out, ",\"eventTime\":");
     seconds::write(call.time, out);
     raw(out, ",\"eventSource\":\"");
-    raw(out, EVENT_SOURCE);
-    raw(out, "\",\"eventName\":");
+    raw(out, call.service);
+    raw(out, ".amazonaws.com\",\"eventName\":");
     optional_text(out, call.operation)?;
     raw(out, ",\"awsRegion\":");
     text(out, call.region)?;

@@ -10,7 +10,7 @@ use crate::aws::Arn;
 /// The version of CloudTrail's record that is written.
 pub(super) const EVENT_VERSION: &str = "1.11";
 
-/// The service whose API is called.
+/// The service whose engine does things by itself.
 pub(super) const EVENT_SOURCE: &str = "kms.amazonaws.com";
 
 /// A record of CloudTrail (AWS CloudTrail User Guide, "CloudTrail record contents") with the
@@ -36,6 +36,8 @@ pub struct ApiCall<'a> {
     pub event_id: Uuid,
     /// Who called.
     pub identity: Identity<'a>,
+    /// The service whose API is called, such as `kms`: `eventSource` is its name under `amazonaws.com`.
+    pub service: &'a str,
     /// The operation as AWS spells it; none where the request did not get that far.
     pub operation: Option<&'a str>,
     /// Whether the operation changes nothing.
@@ -141,6 +143,7 @@ mod tests {
             request_id: "r",
             event_id: Uuid::nil(),
             identity,
+            service: "kms",
             operation: Some("DescribeKey"),
             read_only: true,
             region: "us-east-1",

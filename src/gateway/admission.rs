@@ -37,7 +37,7 @@ pub(super) fn name_host(parts: &mut Parts) {
 ///
 /// What stands here is what hyper 1.12 lets through and a verifier, or a proxy in front, could
 /// read otherwise than we do. Malformed HTTP that hyper refuses itself does not come this far.
-pub(super) fn admit(parts: &Parts, max_headers: usize, max_body_bytes: usize) -> Result<(), Rejection> {
+pub(super) fn admit(parts: &Parts, max_headers: usize) -> Result<(), Rejection> {
     request_line(parts)?;
     // HTTP/1.1 was held to it while it was read.
     if parts.headers.len() > max_headers {
@@ -49,10 +49,27 @@ pub(super) fn admit(parts: &Parts, max_headers: usize, max_body_bytes: usize) ->
         header(name, value)?;
     }
     framing(headers)?;
-    hop_by_hop(headers)?;
-    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    hop_by_hop(headers)
+}
+
+/// What the KMS endpoint and the STS endpoint ask for beyond that: the path `/`, one of their methods, a
+/// body that is as it was written.
+pub(super) fn admit_to_root(parts: &Parts, methods: &[Method]) -> Result<(), Rejection> {
+    if !methods.contains(&parts.method) {
+        return Err(bad("the service does not take this method"));
+    }
+    if parts.uri.path() != "/" {
+        return Err(bad("the path must be exactly /"));
+    }
+    let codings = parts.headers.get_all(CONTENT_ENCODING);
+    if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Rejection::Aws(Failure::client("SerializationException", "Content-Encoding is not supported")));
     }
+    Ok(())
+}
+
+/// Refuses a body that says itself that it is too long, before any of it is read.
+pub(super) fn admit_length(headers: &HeaderMap, max_body_bytes: usize) -> Result<(), Rejection> {
     if declared_length(headers).is_some_and(|length| length > max_body_bytes as u64) {
         return Err(Rejection::Aws(Failure::too_large(max_body_bytes)));
     }
@@ -60,6 +77,7 @@ pub(super) fn admit(parts: &Parts, max_headers: usize, max_body_bytes: usize) ->
 }
 
 fn request_line(parts: &Parts) -> Result<(), Rejection> {
+    const METHODS: [Method; 6] = [Method::POST, Method::GET, Method::PUT, Method::DELETE, Method::HEAD, Method::PATCH];
     if ![Version::HTTP_10, Version::HTTP_11, Version::HTTP_2].contains(&parts.version) {
         return Err(Rejection::Bare(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 and HTTP/2 are served"));
     }
@@ -68,11 +86,12 @@ fn request_line(parts: &Parts) -> Result<(), Rejection> {
         return Err(bad("the scheme must be https"));
     }
     // A method is case-sensitive (RFC 9110, section 9.1): `post` is another one.
-    if parts.method != Method::POST {
-        return Err(bad("the method must be POST"));
+    if !METHODS.contains(&parts.method) {
+        return Err(bad("the method must be one of POST, GET, PUT, DELETE, HEAD and PATCH"));
     }
-    if parts.uri.path() != "/" {
-        return Err(bad("the path must be exactly /"));
+    let path = parts.uri.path();
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(bad("the path must be absolute and ASCII"));
     }
     if !parts.uri.query().unwrap_or_default().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(bad("the query must be ASCII"));
@@ -169,7 +188,10 @@ mod tests {
 
     fn outcome(request: http::request::Builder) -> Result<(), u16> {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        admit(&parts, 100, 1000).map_err(|rejection| match rejection {
+        let admitted = admit(&parts, 100)
+            .and_then(|()| admit_to_root(&parts, &[Method::POST]))
+            .and_then(|()| admit_length(&parts.headers, 1000));
+        admitted.map_err(|rejection| match rejection {
             Rejection::Bare(status, _) => status.as_u16(),
             Rejection::Aws(failure) => failure.status.as_u16(),
         })
@@ -195,6 +217,7 @@ mod tests {
             ("another method", request().method("GET")),
             ("CONNECT", request().method("CONNECT").uri("a:1")),
             ("asterisk", request().uri("*")),
+            ("TRACE", request().method("TRACE")),
             ("another path", request().uri("/a/../")),
             ("two slashes", request().uri("//")),
             ("another host in the target", request().uri("http://other/")),

@@ -30,7 +30,7 @@ pub(super) fn operation(parts: &Parts, form: Option<Form>) -> Result<&str, Failu
         (Some(Form::PlainJson), Some(_), Some(_)) => {
             return Err(validation("the target is given in the header or in the query, not in both"));
         }
-        (Some(Form::AwsJson), _, Some(_)) => return Err(validation("the query must be empty")),
+        (Some(_), _, Some(_)) => return Err(validation("the query must be empty")),
         (_, None, None) => return Err(unknown("there is no X-Amz-Target")),
     };
     target.strip_prefix(PREFIX).ok_or_else(|| unknown("the target must be TrentService.<Operation>"))

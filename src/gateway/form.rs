@@ -1,26 +1,39 @@
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
-/// The two forms in which KMS is served; the request's `Content-Type` tells.
+/// How answers are written: the protocol that the request speaks (Smithy, "AWS protocols"), or the
+/// plain form of the KMS endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// AWS JSON 1.1: what SDKs speak.
+    /// AWS JSON 1.1.
     AwsJson,
-    /// Plain JSON with an envelope and HTTP statuses.
+    /// AWS JSON 1.0, which differs in the name of its type alone.
+    AwsJson10,
+    /// Plain JSON with an envelope and HTTP statuses: KMS alone.
     PlainJson,
+    /// AWS Query and REST XML: errors are XML in an `ErrorResponse`.
+    Query,
+    /// REST JSON: the error's code is in the header `x-amzn-ErrorType`.
+    RestJson,
+    /// S3's own XML.
+    S3,
 }
 
 impl Form {
-    /// The form of a request; none where its type is neither.
+    /// The form of a request to the KMS endpoint, told by its `Content-Type`; none where its type is
+    /// neither of the two.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-        let (Some(value), None) = (types.next(), types.next()) else { return None };
-        let media_type = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        if media_type.eq_ignore_ascii_case(b"application/x-amz-json-1.1") {
-            Some(Self::AwsJson)
-        } else if media_type.eq_ignore_ascii_case(b"application/json") {
-            Some(Self::PlainJson)
-        } else {
-            None
+        match media_type(headers)? {
+            media_type if media_type.eq_ignore_ascii_case(b"application/x-amz-json-1.1") => Some(Self::AwsJson),
+            media_type if media_type.eq_ignore_ascii_case(b"application/json") => Some(Self::PlainJson),
+            _ => None,
+        }
+    }
+
+    /// The form of a request to a service that speaks AWS JSON: the version of its `Content-Type`.
+    pub(super) fn of_json(headers: &HeaderMap) -> Self {
+        match media_type(headers) {
+            Some(media_type) if media_type.eq_ignore_ascii_case(b"application/x-amz-json-1.0") => Self::AwsJson10,
+            _ => Self::AwsJson,
         }
     }
 
@@ -28,9 +41,66 @@ impl Form {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::AwsJson => "application/x-amz-json-1.1",
-            Self::PlainJson => "application/json",
+            Self::AwsJson10 => "application/x-amz-json-1.0",
+            Self::PlainJson | Self::RestJson => "application/json",
+            Self::Query => "text/xml",
+            Self::S3 => "application/xml",
         }
     }
+
+    /// An error's code as services of the form call it. JSON services have the names of exceptions;
+    /// XML services have the older ones (IAM User Guide, "Common errors"; S3 API Reference, "Error
+    /// responses").
+    pub(super) fn code(self, code: &'static str) -> &'static str {
+        let (query, s3) = match code {
+            "AccessDeniedException" => ("AccessDenied", "AccessDenied"),
+            "UnrecognizedClientException" => ("InvalidClientTokenId", "InvalidAccessKeyId"),
+            "ExpiredTokenException" => ("ExpiredToken", "ExpiredToken"),
+            "InvalidSignatureException" => ("SignatureDoesNotMatch", "SignatureDoesNotMatch"),
+            "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", "AccessDenied"),
+            "IncompleteSignatureException" => ("IncompleteSignature", "AuthorizationHeaderMalformed"),
+            "UnknownOperationException" => ("InvalidAction", "NotImplemented"),
+            "ValidationException" => ("ValidationError", "InvalidRequest"),
+            "SerializationException" => ("MalformedQueryString", "InvalidRequest"),
+            "ThrottlingException" => ("Throttling", "SlowDown"),
+            "ServiceUnavailableException" => ("ServiceUnavailable", "ServiceUnavailable"),
+            "RequestEntityTooLargeException" => ("RequestEntityTooLarge", "EntityTooLarge"),
+            "InternalFailure" => ("InternalFailure", "InternalError"),
+            other => (other, other),
+        };
+        match self {
+            Self::AwsJson | Self::AwsJson10 | Self::PlainJson | Self::RestJson => code,
+            Self::Query => query,
+            Self::S3 => s3,
+        }
+    }
+
+    /// The status of an error whose status in AWS JSON is `json`: what is forbidden is 400 there and 403
+    /// elsewhere.
+    pub(super) fn status(self, code: &str, json: StatusCode) -> StatusCode {
+        const FORBIDDEN: [&str; 6] = [
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "ExpiredTokenException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "IncompleteSignatureException",
+        ];
+        match self {
+            Self::AwsJson | Self::AwsJson10 | Self::PlainJson => json,
+            // S3 alone answers this one with 400.
+            Self::S3 if code == "ExpiredTokenException" => StatusCode::BAD_REQUEST,
+            Self::Query | Self::RestJson | Self::S3 if FORBIDDEN.contains(&code) => StatusCode::FORBIDDEN,
+            Self::Query | Self::RestJson | Self::S3 => json,
+        }
+    }
+}
+
+/// The one `Content-Type` without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return None };
+    Some(value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii())
 }
 
 #[cfg(test)]
@@ -55,6 +125,23 @@ mod tests {
             assert_eq!(Form::of(&headers), expected, "{text}");
             headers.append(header::CONTENT_TYPE, HeaderValue::from_static(text));
             assert_eq!(Form::of(&headers), None, "{text} twice");
+        }
+    }
+
+    #[test]
+    fn what_is_forbidden_has_the_name_and_status_of_its_protocol() {
+        let bad = StatusCode::BAD_REQUEST;
+        for (form, code, name, status) in [
+            (Form::AwsJson, "AccessDeniedException", "AccessDeniedException", 400),
+            (Form::RestJson, "AccessDeniedException", "AccessDeniedException", 403),
+            (Form::Query, "AccessDeniedException", "AccessDenied", 403),
+            (Form::S3, "UnrecognizedClientException", "InvalidAccessKeyId", 403),
+            (Form::S3, "ExpiredTokenException", "ExpiredToken", 400),
+            (Form::Query, "ExpiredTokenException", "ExpiredToken", 403),
+            (Form::Query, "ValidationException", "ValidationError", 400),
+            (Form::S3, "NoSuchKey", "NoSuchKey", 400),
+        ] {
+            assert_eq!((form.code(code), form.status(code, bad).as_u16()), (name, status), "{form:?} {code}");
         }
     }
 }

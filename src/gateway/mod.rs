@@ -1,7 +1,7 @@
 //! The gateway: HTTP in, AWS's answers out, and the straight line between them.
 //!
 //! ```text
-//! bytes ─▶ admission ─▶ sigv4 ─▶ dispatch ─▶ resolve ─▶ authorize ─▶ execute ─▶ audit ─▶ bytes
+//! bytes ─▶ admission ─▶ route ─▶ sigv4 ─▶ dispatch ─▶ resolve ─▶ authorize ─▶ execute ─▶ audit ─▶ bytes
 //! ```
 //!
 //! [`pipeline`] is that line; the other files are its stations and what keeps the process
@@ -13,12 +13,14 @@ mod admin_client;
 mod admission;
 mod backup;
 mod body;
+mod call;
 mod dispatch;
 mod engine;
 mod explanation;
 mod form;
 mod http_1;
 mod http_2;
+mod kms_call;
 mod outbound;
 mod patience;
 mod pipeline;
@@ -27,10 +29,12 @@ mod reload;
 mod request_id;
 mod respond;
 mod root_key;
+mod route;
 mod run;
 mod scheduler;
 mod server;
 mod state;
+mod sts_call;
 mod telemetry;
 
 pub use admin_client::{AdminClient, AdminError};

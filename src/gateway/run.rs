@@ -26,7 +26,7 @@ use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, TlsSettings, load_directory, prepare_data_dir};
 use crate::kms;
 use crate::seal::SealError;
-use crate::sigv4::{InvalidSkew, Profile};
+use crate::sigv4::InvalidSkew;
 use crate::store;
 
 /// How `serve` was called.
@@ -226,7 +226,6 @@ async fn open(
         limits: watch::Sender::new(config.limits),
         tls: watch::Sender::new(tls),
         live: ArcSwap::from_pointee(live),
-        profile: Profile::kms(),
         authorizer,
         kms,
         audit,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::admin_access::AdminAccess;
 use super::root_key::Rotator;
+use super::route::Routes;
 use super::telemetry::Telemetry;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
@@ -16,7 +17,7 @@ use crate::aws::{Clock, OffsetClock};
 use crate::config::{Config, ExplainSettings, Limits};
 use crate::identity::Directory;
 use crate::kms::Kms;
-use crate::sigv4::{InvalidSkew, Profile, Settings, Verifier};
+use crate::sigv4::{InvalidSkew, Settings, Verifier};
 
 /// Everything that requests share.
 pub(super) struct State {
@@ -26,7 +27,6 @@ pub(super) struct State {
     pub(super) limits: watch::Sender<Limits>,
     /// How the gateway's listener speaks TLS; changes with `live`.
     pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
-    pub(super) profile: Profile,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) kms: Kms,
     pub(super) audit: Arc<AuditLog>,
@@ -56,6 +56,7 @@ pub(super) struct State {
 pub(super) struct Live {
     pub(super) directory: Arc<Directory>,
     pub(super) verifier: Verifier,
+    pub(super) routes: Routes,
     pub(super) limits: Limits,
     pub(super) explain: ExplainSettings,
 }
@@ -67,7 +68,13 @@ impl Live {
             regions: config.regions.clone(),
             ..Settings::default()
         })?;
-        Ok(Self { directory: Arc::new(directory), verifier, limits: config.limits, explain: config.explain })
+        Ok(Self {
+            directory: Arc::new(directory),
+            verifier,
+            routes: Routes::new(),
+            limits: config.limits,
+            explain: config.explain,
+        })
     }
 
     /// The longest body, in bytes.

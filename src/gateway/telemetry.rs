@@ -62,6 +62,15 @@ struct RequestLabels {
     outcome: Outcome,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServiceLabels {
+    service: String,
+    outcome: Outcome,
+}
+
+/// The service whose requests are counted by operation.
+const KMS: &str = "kms";
+
 /// The stations of a request that are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -91,6 +100,7 @@ pub(super) fn operation_name(name: &str) -> Option<&'static str> {
 pub(super) struct Telemetry {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
+    services: Family<ServiceLabels, Counter>,
     resolved: Vec<[OnceLock<Counter>; OUTCOMES.len()]>,
     stages: Arc<[Latencies; 6]>,
     /// Connections of the gateway's listener.
@@ -116,6 +126,8 @@ impl Telemetry {
         let mut registry = Registry::with_prefix("keystile");
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by operation and outcome", requests.clone());
+        let services = Family::<ServiceLabels, Counter>::default();
+        registry.register("service_requests", "Requests to services other than KMS by outcome", services.clone());
         let stages = Arc::new(std::array::from_fn(|_| Latencies::default()));
         registry.register_collector(Box::new(StageCollector(Arc::clone(&stages))));
         let mut gauge = |name: &str, help: &str| {
@@ -145,6 +157,7 @@ impl Telemetry {
             rotations_due,
             registry,
             requests,
+            services,
             resolved: (0..=operation_names().len()).map(|_| std::array::from_fn(|_| OnceLock::new())).collect(),
             stages,
         }
@@ -155,8 +168,13 @@ impl Telemetry {
         self.registry.register_collector(Box::new(collector));
     }
 
-    /// Counts a request.
-    pub(super) fn request(&self, operation: Option<&str>, outcome: Outcome) {
+    /// Counts a request: to KMS by its operation, to another service by the service.
+    pub(super) fn request(&self, service: &str, operation: Option<&str>, outcome: Outcome) {
+        if service != KMS {
+            let labels = ServiceLabels { service: service.to_owned(), outcome };
+            self.services.get_or_create(&labels).inc();
+            return;
+        }
         let names = operation_names();
         let row = operation.and_then(|name| names.binary_search(&name).ok()).unwrap_or(names.len());
         let column = OUTCOMES.iter().position(|&o| o == outcome).unwrap_or_default();
@@ -316,11 +334,11 @@ mod tests {
             };
             vec![reading("allow", 3), reading("deny", 4)]
         }));
-        telemetry.request(Some("CreateKey"), Outcome::ok);
+        telemetry.request("kms", Some("CreateKey"), Outcome::ok);
         for outcome in OUTCOMES {
-            telemetry.request(Some("CreateKey"), outcome);
+            telemetry.request("kms", Some("CreateKey"), outcome);
         }
-        telemetry.request(Some("Nonsense\n"), Outcome::client_error);
+        telemetry.request("kms", Some("Nonsense\n"), Outcome::client_error);
         telemetry.stopwatch().lap(Stage::Verify);
         let text = telemetry.encode().unwrap();
         for line in [
