@@ -14,6 +14,7 @@ use super::external_key_stores::ExternalKeyStoreTable;
 use super::quotas::QuotasTable;
 use super::tls::TlsTable;
 use super::units::{Shown, Size, Span};
+use super::upstreams::{self, UpstreamTable};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
     LogFormat, LogSettings, RootKeySource, SignatureSettings, StoreSettings,
@@ -140,6 +141,7 @@ struct File {
     quotas: QuotasTable,
     store: StoreTable,
     external_key_stores: ExternalKeyStoreTable,
+    upstream: Vec<UpstreamTable>,
 }
 
 #[derive(Deserialize, Default)]
@@ -321,6 +323,7 @@ impl File {
                 cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
             },
             external_key_stores: self.external_key_stores.resolve(base, source)?,
+            upstreams: upstreams::resolve(self.upstream, base, source)?,
             data_dir,
         })
     }

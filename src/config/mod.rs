@@ -15,6 +15,7 @@ mod root_key;
 mod settings;
 mod tls;
 mod units;
+mod upstreams;
 
 pub use access_keys::{AddedKey, add_access_key};
 pub use data_dir::{DataDir, UNFINISHED_RESTORE, prepare_data_dir, require_new_data_dir};
@@ -30,3 +31,4 @@ pub use settings::{
     LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
 };
 pub use tls::{ClientCertificates, TlsSettings};
+pub use upstreams::{ResignSettings, ResourcePolicySettings, UpstreamAccount, UpstreamSettings};

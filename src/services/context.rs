@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::request::{Reading, Undetermined};
 use super::template::Template;
-use crate::aws::{ConditionKey, ContextValue};
+use crate::aws::ContextValue;
 
 /// A condition key that a service's requests give.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +25,6 @@ pub(super) enum Gives {
     Many(Template),
     /// A value for each name: the names follow the key after a slash.
     Tags { keys: Template, values: Template },
-}
-
-/// Which condition keys a service's requests can be relied on to have, where a policy reads them.
-///
-/// A policy that reads another key of the service would decide on a value that is not there, and a
-/// condition on an absent key may hold (`ForAllValues`, `StringNotEquals`, `…IfExists`): such a request
-/// is denied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Determined {
-    /// In lower case.
-    keys: BTreeSet<Arc<str>>,
 }
 
 impl ContextRule {
@@ -84,25 +73,5 @@ impl ContextRule {
             }
         }
         Ok(())
-    }
-}
-
-impl Determined {
-    pub(super) fn of(rules: &[ContextRule]) -> Self {
-        Self { keys: rules.iter().map(|rule| Arc::clone(&rule.key)).collect() }
-    }
-
-    /// Whether a request has the key's value, or is known not to have one.
-    #[must_use]
-    pub fn has(&self, key: &ConditionKey) -> bool {
-        let name = key.as_str();
-        let stem = name.split_once('/').map_or(name, |(stem, _)| stem);
-        let is_given = self.keys.contains(stem) || self.keys.contains(name);
-        match name.split_once(':') {
-            // What follows from the caller and the surroundings is known of every request; what follows
-            // from the request's own tags and from the resource is not.
-            Some(("aws", _)) => is_given || !matches!(stem, "aws:resourcetag" | "aws:requesttag" | "aws:tagkeys"),
-            _ => is_given,
-        }
     }
 }

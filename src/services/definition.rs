@@ -2,12 +2,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::context::{ContextRule, Determined};
+use super::context::ContextRule;
 use super::need::Need;
 use super::request::Reading;
 use super::route::Route;
 use super::{Protocol, ServiceRequest, Undetermined};
-use crate::aws::{ActionName, Arn, ContextValue};
+use crate::aws::{ActionName, Arn, ContextValue, DeterminedKeys};
 
 /// What a service's requests ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Definition {
     /// By operation; `*` for every other one.
     pub(super) needs: BTreeMap<String, Vec<Need>>,
     pub(super) context: Vec<ContextRule>,
-    pub(super) determined: Arc<Determined>,
+    pub(super) determined: Arc<DeterminedKeys>,
 }
 
 /// What a request asks for.
@@ -52,7 +52,7 @@ impl Definition {
 
     /// The condition keys that its requests can be relied on to have.
     #[must_use]
-    pub fn determined(&self) -> &Arc<Determined> {
+    pub fn determined(&self) -> &Arc<DeterminedKeys> {
         &self.determined
     }
 

@@ -18,9 +18,8 @@ mod table;
 mod template;
 mod tree;
 
-pub use context::Determined;
 pub use definition::{Asked, Definition};
 pub use protocol::Protocol;
 pub use request::{ServiceRequest, Undetermined};
 pub use shipped::{is_shipped, shipped};
-pub use table::{DefinitionTable, Fault};
+pub use table::{ContextTable, DefinitionTable, Fault, NeedsTable, RouteTable};

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::context::{ContextRule, Determined, Gives};
+use super::context::{ContextRule, Gives};
 use super::need::{Need, On};
 use super::route::{PathPattern, Route};
 use super::template::Template;
@@ -14,7 +15,7 @@ use crate::aws::ActionName;
 /// A definition as it is written: the members of an `[[upstream]]` that say what its requests mean, and
 /// the whole of a shipped one.
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct DefinitionTable {
     /// How the service is spoken to.
     pub protocol: Option<Protocol>,
@@ -163,7 +164,7 @@ impl DefinitionTable {
             protocol,
             prefix,
             target: self.target_prefix.clone().or_else(|| base.and_then(|base| base.target.clone())),
-            determined: Determined::of(&context).into(),
+            determined: Arc::new(context.iter().map(|rule| Arc::clone(&rule.key)).collect()),
             routes,
             needs,
             context,
