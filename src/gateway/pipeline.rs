@@ -57,10 +57,9 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &parts.headers,
-        body: &body,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let verified = live.verifier.verify(&state.profile, &received, live.directory.as_ref(), times);
+    let verified = live.verifier.verify(&state.profile, &received, &body, live.directory.as_ref(), times);
     stopwatch.lap(Stage::Verify);
     let verified = match verified {
         Ok(verified) => verified,
@@ -134,18 +133,18 @@ fn unauthenticated(
     if refusal.kind() == RefusalKind::BadRequest {
         return bare(StatusCode::BAD_REQUEST, request_id, refusal.message());
     }
-    let claimed = claimed_scope(&parts.headers);
+    let claimed = claimed_scope(&parts.headers, parts.uri.query());
     let mut id = Uuid::encode_buffer();
     let recorded = state.audit.append(&Record::ApiCall(ApiCall {
         time: state.clock.now(),
         request_id: request_id.hyphenated().encode_lower(&mut id),
         event_id: request_id::next(),
-        identity: AuditIdentity::Unverified { access_key_id: claimed.as_ref().map(|scope| scope.access_key_id) },
+        identity: AuditIdentity::Unverified { access_key_id: claimed.as_ref().map(|scope| &*scope.access_key_id) },
         operation,
         read_only: true,
         region: claimed
             .as_ref()
-            .map(|scope| scope.region)
+            .map(|scope| &*scope.region)
             .filter(|region| region.parse::<Region>().is_ok())
             .unwrap_or_default(),
         source_ip: Some(peer.ip().to_canonical()),
