@@ -5,6 +5,7 @@ use rustls::ServerConfig;
 
 use super::engine;
 use super::outbound::Outbound;
+use super::route::Routes;
 use super::state::{Live, State};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, Overrides, TlsSettings, load_directory};
@@ -47,7 +48,8 @@ impl Reloader {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
-        let live = Live::new(&config, directory).map_err(|error| ConfigError {
+        let routes = Routes::new(&config, &directory, &self.documents)?;
+        let live = Live::new(&config, directory, routes).map_err(|error| ConfigError {
             file: self.file.as_ref().map(|file| file.display().to_string()),
             place: None,
             member: "signature.max_skew_seconds".to_owned(),

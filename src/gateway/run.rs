@@ -15,6 +15,7 @@ use super::admin_access::AdminAccess;
 use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
+use super::route::Routes;
 use super::server::Server;
 use super::state::{Live, State};
 use super::telemetry::{Reading, Readings, Telemetry, init_logging};
@@ -191,7 +192,8 @@ async fn open(
     tls: Option<Arc<ServerConfig>>,
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
-    let live = Live::new(config, directory)?;
+    let routes = Routes::new(config, &directory, documents)?;
+    let live = Live::new(config, directory, routes)?;
     let outbound = Outbound::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);

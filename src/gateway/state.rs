@@ -62,19 +62,13 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(config: &Config, directory: Directory) -> Result<Self, InvalidSkew> {
+    pub(super) fn new(config: &Config, directory: Directory, routes: Routes) -> Result<Self, InvalidSkew> {
         let verifier = Verifier::new(Settings {
             max_skew_seconds: u32::try_from(config.signature.max_skew.as_secs()).unwrap_or(u32::MAX),
             regions: config.regions.clone(),
             ..Settings::default()
         })?;
-        Ok(Self {
-            directory: Arc::new(directory),
-            verifier,
-            routes: Routes::new(),
-            limits: config.limits,
-            explain: config.explain,
-        })
+        Ok(Self { directory: Arc::new(directory), verifier, routes, limits: config.limits, explain: config.explain })
     }
 
     /// The longest body, in bytes.
