@@ -22,7 +22,8 @@ use crate::services::{ContextTable, Definition, DefinitionTable, NeedsTable, Pro
 pub struct UpstreamSettings {
     /// The service's name in the credential scope of its requests.
     pub service: Arc<str>,
-    /// Where it is: `http` or `https`, a host and a port. The first that answers is used.
+    /// Where it is: `http` or `https`, a host and a port. The first that answers is used; without any,
+    /// requests are only decided (`GET /auth`).
     pub urls: Vec<String>,
     /// What its requests ask for.
     pub definition: Arc<Definition>,
@@ -89,7 +90,7 @@ pub struct ResourcePolicySettings {
 #[serde(deny_unknown_fields)]
 pub(super) struct UpstreamTable {
     service: Spanned<String>,
-    url: Spanned<Urls>,
+    url: Option<Spanned<Urls>>,
     #[serde(default)]
     protocol: Option<Spanned<Protocol>>,
     account: Option<Spanned<String>>,
@@ -187,14 +188,15 @@ impl UpstreamTable {
             let at = if fault.at.is_empty() { self.service.span().start } else { fault.at.start };
             wrong(at, &fault.member, fault.message)
         })?;
-        let urls_place = self.url.span().start;
-        let urls = match self.url.into_inner() {
-            Urls::One(url) => vec![url],
-            Urls::Several(urls) => urls,
+        let urls_place = self.url.as_ref().map_or(0, |urls| urls.span().start);
+        let urls = match self.url.map(Spanned::into_inner) {
+            None => Vec::new(),
+            Some(Urls::One(url)) => vec![url],
+            Some(Urls::Several(urls)) if urls.is_empty() => {
+                return Err(wrong(urls_place, "url", "give at least one URL, or leave it out".to_owned()));
+            }
+            Some(Urls::Several(urls)) => urls,
         };
-        if urls.is_empty() {
-            return Err(wrong(urls_place, "url", "give at least one URL".to_owned()));
-        }
         for url in &urls {
             check_url(url).map_err(|message| wrong(urls_place, "url", message))?;
         }

@@ -84,7 +84,7 @@ impl Form {
             "ThrottlingException" => ("Throttling", "SlowDown"),
             "ServiceUnavailableException" => ("ServiceUnavailable", "ServiceUnavailable"),
             "RequestEntityTooLargeException" => ("RequestEntityTooLarge", "EntityTooLarge"),
-            "InternalFailure" => ("InternalFailure", "InternalError"),
+            "InternalFailure" | "KMSInternalException" => ("InternalFailure", "InternalError"),
             other => (other, other),
         };
         match self {
