@@ -10,6 +10,7 @@ const LIKE_S3: [&str; 4] = ["s3", "s3express", "s3-object-lambda", "s3-outposts"
 /// A request is verified by the profile of the route it came in on. A route may be chosen by what
 /// a credential scope claims: the profile then holds the scope to be of that one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "what a service takes are choices of their own")]
 pub struct Profile {
     pub(super) service: Arc<str>,
     pub(super) paths: Paths,
