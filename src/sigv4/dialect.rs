@@ -20,6 +20,7 @@ impl RefusalKind {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>,
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>,
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+    #[expect(clippy::match_same_arms, reason = "a line for each kind, in the order of the checks")]
     const fn codes(self) -> (&'static str, &'static str, (&'static str, u16)) {
         const INCOMPLETE: &str = "IncompleteSignatureException";
         const INVALID: &str = "InvalidSignatureException";

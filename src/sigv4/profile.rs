@@ -10,6 +10,7 @@ const LIKE_S3: [&str; 4] = ["s3", "s3express", "s3-object-lambda", "s3-outposts"
 /// A request is verified by the profile of the route it came in on. A route may be chosen by what
 /// a credential scope claims: the profile then holds the scope to be of that one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "what a service takes are choices of their own")]
 pub struct Profile {
     pub(super) service: Arc<str>,
     pub(super) paths: Paths,
@@ -48,18 +49,20 @@ impl Profile {
     /// A service in general: any method and path, presigned or not, the payload signed, the
     /// session token signed.
     ///
-    /// Paths are normalised and encoded twice, but for `s3` and its like, which have the rules of
-    /// [`Profile::s3`].
+    /// Paths are normalised and encoded twice, but for `s3` and AWS's services of its kind: see
+    /// [`Profile::like_s3`].
     #[must_use]
     pub fn general(service: &str) -> Self {
-        let like_s3 = LIKE_S3.contains(&service);
+        if LIKE_S3.contains(&service) {
+            return Self::like_s3(service);
+        }
         Self {
             service: service.into(),
-            paths: Paths::normalized(!like_s3),
+            paths: Paths::Normalized,
             presigned: true,
-            presigned_leaves_payload: like_s3,
-            unsigned_payload: like_s3,
-            chunked_payload: like_s3,
+            presigned_leaves_payload: false,
+            unsigned_payload: false,
+            chunked_payload: false,
             checksums: true,
             unsigned_token: false,
             sigv4a: None,
@@ -79,13 +82,29 @@ impl Profile {
         Self { paths: Paths::Root, checksums: false, ..Self::general("sts") }
     }
 
-    /// Amazon S3: paths as they are and encoded once, presigned or not, the payload signed whole,
-    /// in chunks or not at all.
+    /// Amazon S3.
+    #[must_use]
+    pub fn s3() -> Self {
+        Self::like_s3("s3")
+    }
+
+    /// A service that is spoken to as Amazon S3 is: paths as they are and encoded once, presigned or
+    /// not, the payload signed whole, in chunks or not at all; presigned, not at all unless it says so.
     ///
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
     #[must_use]
-    pub fn s3() -> Self {
-        Self::general("s3")
+    pub fn like_s3(service: &str) -> Self {
+        Self {
+            service: service.into(),
+            paths: Paths::AsTheyAre,
+            presigned: true,
+            presigned_leaves_payload: true,
+            unsigned_payload: true,
+            chunked_payload: true,
+            checksums: true,
+            unsigned_token: false,
+            sigv4a: None,
+        }
     }
 
     /// Whether dot and empty segments are removed from the path and it is encoded twice

@@ -473,3 +473,7 @@ impl<I: fmt::Debug> fmt::Debug for Verified<I> {
 #[cfg(test)]
 #[path = "verify_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "forms_tests.rs"]
+mod forms_tests;

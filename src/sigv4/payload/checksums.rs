@@ -1,7 +1,7 @@
 use aws_lc_rs::digest;
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 use data_encoding::BASE64;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -71,10 +71,13 @@ impl Checksums {
             if completes_upload && header != "content-md5" {
                 continue;
             }
-            for value in received.headers.get_all(header) {
-                let expected = Some(kind.read(header, value.as_bytes())?);
-                checksums.0.push(Checksum { header, expected, sum: kind.begin() });
+            let mut values = received.headers.get_all(header).iter();
+            let Some(value) = values.next() else { continue };
+            if values.next().is_some() {
+                return Err(Refusal::repeated_header(header));
             }
+            let expected = Some(kind.read(header, value.as_bytes())?);
+            checksums.0.push(Checksum { header, expected, sum: kind.begin() });
         }
         Ok(checksums)
     }
@@ -101,7 +104,7 @@ impl Checksums {
     /// The trailers came.
     pub(super) fn expect_all(&mut self, trailers: &HeaderMap) -> Result<(), Refusal> {
         for checksum in self.0.iter_mut().filter(|checksum| checksum.expected.is_none()) {
-            let value = trailers.get(checksum.header).map(|value| value.as_bytes()).unwrap_or_default();
+            let value = trailers.get(checksum.header).map(HeaderValue::as_bytes).unwrap_or_default();
             let kind = KINDS.into_iter().find(|(header, _)| *header == checksum.header);
             checksum.expected = kind.map(|(header, kind)| kind.read(header, value)).transpose()?;
         }
@@ -233,6 +236,17 @@ mod tests {
                 let refusal = of("PUT", None, header, bad).err();
                 assert_eq!(refusal, Some(Refusal::checksum_syntax(header)), "{header} {bad}");
             }
+        }
+    }
+
+    #[test]
+    fn a_checksum_is_there_once() {
+        for (header, hex) in CHECKS {
+            let mut headers = HeaderMap::new();
+            headers.append(header, base64(hex).parse().unwrap());
+            headers.append(header, base64(hex).parse().unwrap());
+            let received = Received { method: "PUT", path: "/", query: None, headers: &headers };
+            assert_eq!(Checksums::of_head(&received).err(), Some(Refusal::repeated_header(header)));
         }
     }
 

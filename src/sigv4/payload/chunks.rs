@@ -40,7 +40,7 @@ pub(super) struct Chunks {
 }
 
 pub(super) enum Signing {
-    Signed { chain: Chain, trailer: bool },
+    Signed { chain: Box<Chain>, trailer: bool },
     Unsigned,
 }
 

@@ -22,6 +22,9 @@ use chunks::{Chunks, Signing};
 
 /// Holds a body to what its head says of it, without I/O and in bounded memory: bytes go in as
 /// they come, and the body, freed of its framing, comes out as far as it may go on.
+///
+/// An empty body has no last piece that could be kept back: where the length that would go on is 0,
+/// nothing may go on before this has finished.
 #[must_use = "a body is proven only when this has finished"]
 pub struct PayloadVerifier {
     body: Body,
@@ -69,7 +72,7 @@ impl PayloadVerifier {
         chain: Chain,
         trailer: bool,
     ) -> Result<Self, Refusal> {
-        Self::chunked(checksums, headers, length, Signing::Signed { chain, trailer })
+        Self::chunked(checksums, headers, length, Signing::Signed { chain: Box::new(chain), trailer })
     }
 
     pub(super) fn unsigned_chunks(
@@ -94,8 +97,8 @@ impl PayloadVerifier {
         Self { body, checksums, held: None, refused: None }
     }
 
-    /// How long the body is without its framing, where it comes in chunks. Where it is empty, there
-    /// is nothing to keep back: nothing may go on before [`PayloadVerifier::finish`].
+    /// How long the body is without its framing, where it comes in chunks: what is given out is
+    /// never longer, and what finishes never shorter.
     #[must_use]
     pub fn decoded_length(&self) -> Option<u64> {
         match &self.body {
@@ -133,10 +136,9 @@ impl PayloadVerifier {
         }
         if self.proves_at_the_end()
             && let Some(last) = pieces.pop()
+            && let Some(held) = self.held.replace(last)
         {
-            if let Some(held) = self.held.replace(last) {
-                pieces.insert(0, held);
-            }
+            pieces.insert(0, held);
         }
         Ok(pieces)
     }
@@ -186,3 +188,6 @@ impl fmt::Debug for PayloadVerifier {
         f.debug_struct("PayloadVerifier").field("body", &body).field("refused", &self.refused).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

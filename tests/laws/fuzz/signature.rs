@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use keystile::cli::RawRequest;
 use keystile::sigv4::{
-    Credential, CredentialSource, Profile, Received, SecretKey, Settings, Times, Unavailable, Verifier, claimed_scope,
+    Credential, CredentialSource, Payload, Profile, Received, SecretKey, Settings, Times, Unavailable, Verifier,
+    claimed_scope,
 };
 
 use super::{files, fuzz};
@@ -29,7 +31,10 @@ fn a_raw_request_is_verified_or_refused_with_a_code() {
     let key = OneKey(Arc::new(Credential::new("AKIDEXAMPLE", secret, 0, ())));
     let verifier = Verifier::new(Settings::default()).unwrap();
     let now = "2015-08-30T12:36:00Z".parse().unwrap();
-    let corpus = files("fixtures/sigv4", "request.http");
+    let suites = ["fixtures/sigv4", "fixtures/sigv4-presigned", "fixtures/sigv4a", "fixtures/sigv4a-presigned"];
+    let corpus = suites.into_iter().flat_map(|suite| files(suite, "request.http")).collect();
+    let profile = Profile::general("service").with_sigv4a("us-east-1".parse().unwrap());
+    let profile = profile.with_unsigned_payload(true).with_chunked_payload(true);
     let dictionary = [
         "Authorization: ",
         "AWS4-HMAC-SHA256 ",
@@ -38,11 +43,18 @@ fn a_raw_request_is_verified_or_refused_with_a_code() {
         "Signature=",
         "X-Amz-Date: 20150830T123600Z",
         "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD",
+        "X-Amz-Content-Sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "X-Amz-Content-Sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "X-Amz-Decoded-Content-Length: 5",
+        "X-Amz-Trailer: x-amz-checksum-crc32",
         "X-Amz-Security-Token: ",
         "Content-Length: ",
         "Transfer-Encoding: chunked",
         "?X-Amz-Signature=",
         "&X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "&X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256",
+        "&X-Amz-Expires=",
+        "X-Amz-Region-Set: ",
         "%2F",
         "%zz",
         "/../",
@@ -68,14 +80,16 @@ fn a_raw_request_is_verified_or_refused_with_a_code() {
             headers: &request.headers,
         };
         let _ = claimed_scope(&request.headers, request.query.as_deref());
-        match verifier.verify(
-            &Profile::general("service"),
-            &received,
-            &request.body,
-            &key,
-            Times { signature: now, session: now },
-        ) {
-            Ok(_) => "verified".to_owned(),
+        let times = Times { signature: now, session: now };
+        let outcome = match Payload::of(&profile, received.headers, received.query) {
+            Payload::Whole => verifier.verify(&profile, &received, &request.body, &key, times).map(|_| ()),
+            _ => verifier.verify_head(&profile, &received, &key, times).and_then(|(_, mut payload)| {
+                payload.push(Bytes::copy_from_slice(&request.body))?;
+                payload.finish().map(|_| ())
+            }),
+        };
+        match outcome {
+            Ok(()) => "verified".to_owned(),
             Err(refusal) => {
                 assert!(!refusal.to_string().is_empty());
                 format!("{refusal:?}")
