@@ -109,7 +109,6 @@ impl Filter {
             Self::OrArn if !value.starts_with("arn:") => Some(value.to_owned()),
             Self::Arn if !value.starts_with("arn:") => None,
             Self::OrArn | Self::Arn => value.strip_prefix(around.prefix).map(str::to_owned),
-            Self::Any => Some(value.to_owned()),
             Self::Segment(number) => segment(value, *number).map(str::to_owned),
             Self::Account => {
                 let is_account = value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -121,7 +120,7 @@ impl Filter {
             Self::Strip(text) => Some(value.strip_prefix(text.as_str()).unwrap_or(value).to_owned()),
             Self::With(text, wanted) if value.contains(text.as_str()) != *wanted => return Filtered::Left,
             Self::Only(texts) if !texts.iter().any(|text| text == value) => return Filtered::Left,
-            Self::With(..) | Self::Only(_) => Some(value.to_owned()),
+            Self::Any | Self::With(..) | Self::Only(_) => Some(value.to_owned()),
             Self::OneOf(texts) => texts.iter().any(|text| text == value).then(|| value.to_owned()),
             Self::Like(patterns) => patterns.iter().any(|pattern| is_like(value, pattern)).then(|| value.to_owned()),
             Self::Number => is_number(value).then(|| value.to_owned()),

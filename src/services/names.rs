@@ -23,7 +23,7 @@ pub(super) enum Name {
     /// `secret`: of a secret, by its name or its ARN, with the six characters that end it or without.
     Secret,
     /// `secret-name`: of a secret, by its name alone.
-    SecretName,
+    NamedSecret,
 }
 
 impl Name {
@@ -36,7 +36,7 @@ impl Name {
         ("parameter", Self::Parameter),
         ("queue", Self::Queue),
         ("secret", Self::Secret),
-        ("secret-name", Self::SecretName),
+        ("secret-name", Self::NamedSecret),
     ];
 
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -57,7 +57,7 @@ impl Name {
             Self::KeyId => is_word(value, "-").then(|| value.to_owned()),
             Self::Parameter => parameter(value),
             Self::Queue => queue(value, region.as_str(), account.as_str()).map(str::to_owned),
-            Self::Secret | Self::SecretName => is_word(value, SECRET).then(|| format!("{value}-{SUFFIX}")),
+            Self::Secret | Self::NamedSecret => is_word(value, SECRET).then(|| format!("{value}-{SUFFIX}")),
         };
         one.into_iter().collect()
     }

@@ -91,13 +91,10 @@ impl Protocol {
         let is_other = |text: &str| {
             text == "application/x-www-form-urlencoded" || text.starts_with("multipart/") || text.contains("cbor")
         };
-        match self {
-            Self::Json | Self::Query => Ok(()),
-            Self::RestJson | Self::RestXml | Self::S3 if content_type.as_deref().is_some_and(is_other) => {
-                Err(Undetermined("the Content-Type is that of another protocol".to_owned()))
-            }
-            Self::RestJson | Self::RestXml | Self::S3 => Ok(()),
+        if self.is_rest() && content_type.as_deref().is_some_and(is_other) {
+            return Err(Undetermined("the Content-Type is that of another protocol".to_owned()));
         }
+        Ok(())
     }
 }
 

@@ -97,8 +97,9 @@ impl<'a> Reading<'a> {
         }
         let text = || std::str::from_utf8(body).map_err(|_| Undetermined("the body is not UTF-8".to_owned()));
         let read = match self.protocol {
-            Protocol::Json | Protocol::RestJson if body.is_empty() => return Ok(Tree::Nothing),
-            Protocol::RestXml | Protocol::S3 if body.is_empty() => return Ok(Tree::Nothing),
+            Protocol::Json | Protocol::RestJson | Protocol::RestXml | Protocol::S3 if body.is_empty() => {
+                return Ok(Tree::Nothing);
+            }
             Protocol::Json | Protocol::RestJson => Tree::json(body),
             Protocol::RestXml | Protocol::S3 => Tree::xml(text()?),
             Protocol::Query => {

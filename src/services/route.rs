@@ -111,9 +111,8 @@ impl PathPattern {
         while let Some(segment) = segments.next() {
             let is_last = segments.peek().is_none();
             let (this, left) = match (segment, rest.split_once('/')) {
-                (Segment::Rest(_), _) => (rest, None),
-                (_, Some((this, left))) => (this, Some(left)),
-                (_, None) => (rest, None),
+                (Segment::Text(_) | Segment::Variable(_), Some((this, left))) => (this, Some(left)),
+                _ => (rest, None),
             };
             match segment {
                 Segment::Text(text) if text == this => {}
@@ -142,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_path_has_one_reading() {
-        let cases: [(&str, &str, Option<&[(&str, &str)]>); 16] = [
+        type Case<'a> = (&'a str, &'a str, Option<&'a [(&'a str, &'a str)]>);
+        let cases: [Case<'_>; 16] = [
             ("/", "/", Some(&[])),
             ("/", "/a", None),
             ("/{B}", "/a", Some(&[("B", "a")])),

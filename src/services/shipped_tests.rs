@@ -255,7 +255,7 @@ fn what_clients_send_is_told_or_denied_with_a_reason() {
         let name = OTHER_NAMES.iter().find(|(other, _)| *other == operation).map_or(operation, |(_, name)| name);
         match read(service, &sent) {
             Ok(asked) if denied(service, operation) => {
-                wrong.push(format!("{service} {operation}: {:?}", pairs(&asked)))
+                wrong.push(format!("{service} {operation}: {:?}", pairs(&asked)));
             }
             Ok(asked) if asked.operation != name => wrong.push(format!("{service} {operation}: {}", asked.operation)),
             Ok(asked) => {
@@ -831,6 +831,7 @@ fn a_function_is_told_with_its_qualifier() {
 
 #[test]
 fn an_object_is_told_by_bucket_key_and_version() {
+    type Hostile<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a [&'a str], &'a [&'a str]);
     const DELETE: &str =
         "<Delete><Object><Key>a</Key></Object><Object><Key>b/c</Key><VersionId>1</VersionId></Object></Delete>";
@@ -923,7 +924,7 @@ fn an_object_is_told_by_bucket_key_and_version() {
     for (method, target, headers, body, expected, keys) in cases {
         hold(read_rest("s3", method, target, headers, body), &format!("{method} {target}"), expected, keys);
     }
-    let hostile: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let hostile: &[Hostile<'_>] = &[
         // Sub-resources that nobody knows, that are two, or that hide as something else.
         ("GET", "/bkt/k?unknown", &[], ""),
         ("GET", "/bkt/k?acl&tagging", &[], ""),
@@ -1001,7 +1002,9 @@ fn an_object_is_told_by_bucket_key_and_version() {
     }
     // As many as S3 takes, and one more.
     let many = |count: usize| {
-        let objects: String = (0..count).map(|index| format!("<Object><Key>{index}</Key></Object>")).collect();
+        let objects: String = (0..count)
+            .flat_map(|index| ["<Object><Key>".to_owned(), index.to_string(), "</Key></Object>".to_owned()])
+            .collect();
         read_rest("s3", "POST", "/bkt?delete", &[], &format!("<Delete>{objects}</Delete>"))
     };
     assert_eq!(many(1_000).unwrap().pairs.len(), 1_000);

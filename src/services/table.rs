@@ -178,7 +178,7 @@ impl DefinitionTable {
         }
         let mut needs = base.map(|base| base.needs.clone()).unwrap_or_default();
         for (operation, table) in &self.resources {
-            needs.insert(operation.clone(), self.needs(operation, table, &prefix, &routes)?);
+            needs.insert(operation.clone(), needs_of(operation, table, &prefix, &routes)?);
         }
         let mut context = base.map(|base| base.context.clone()).unwrap_or_default();
         for (key, table) in &self.context {
@@ -201,39 +201,33 @@ impl DefinitionTable {
             context,
         })
     }
+}
 
-    fn needs(
-        &self,
-        operation: &str,
-        table: &Spanned<NeedsTable>,
-        prefix: &str,
-        routes: &[Route],
-    ) -> Result<Vec<Need>, Fault> {
-        let fault = |message| Fault { at: table.span(), member: format!("resources.{operation}"), message };
-        let plain = |resource: &String| Ok(Need { on: on(resource)?, ..NEED });
-        let needs = match table.get_ref() {
-            NeedsTable::One(resource) => plain(resource).map(|need| vec![need]),
-            NeedsTable::All(all) if all.is_empty() => Err("an operation needs something".to_owned()),
-            NeedsTable::All(all) => all
-                .iter()
-                .map(|one| match one {
-                    NeedTable::Resource(resource) => plain(resource),
-                    NeedTable::Full(full) => need(full, prefix),
-                    NeedTable::Refused(RefusedTable { refuse }) => {
-                        Ok(Need { on: On::Refused, when: Some(Template::parse(refuse)?), ..NEED })
-                    }
-                })
-                .collect(),
-        };
-        let needs = needs.map_err(fault)?;
-        for name in needs.iter().flat_map(Need::path_variables) {
-            let is_known = |route: &Route| route.path.variables().any(|variable| variable == name);
-            if routes.iter().any(|route| route.operation == operation && !is_known(route)) {
-                return Err(fault(format!("the path of {operation} has no variable `{name}`")));
-            }
+fn needs_of(operation: &str, table: &Spanned<NeedsTable>, prefix: &str, routes: &[Route]) -> Result<Vec<Need>, Fault> {
+    let fault = |message| Fault { at: table.span(), member: format!("resources.{operation}"), message };
+    let plain = |resource: &String| Ok(Need { on: on(resource)?, ..NEED });
+    let needs = match table.get_ref() {
+        NeedsTable::One(resource) => plain(resource).map(|need| vec![need]),
+        NeedsTable::All(all) if all.is_empty() => Err("an operation needs something".to_owned()),
+        NeedsTable::All(all) => all
+            .iter()
+            .map(|one| match one {
+                NeedTable::Resource(resource) => plain(resource),
+                NeedTable::Full(full) => need(full, prefix),
+                NeedTable::Refused(RefusedTable { refuse }) => {
+                    Ok(Need { on: On::Refused, when: Some(Template::parse(refuse)?), ..NEED })
+                }
+            })
+            .collect(),
+    };
+    let needs = needs.map_err(fault)?;
+    for name in needs.iter().flat_map(Need::path_variables) {
+        let is_known = |route: &Route| route.path.variables().any(|variable| variable == name);
+        if routes.iter().any(|route| route.operation == operation && !is_known(route)) {
+            return Err(fault(format!("the path of {operation} has no variable `{name}`")));
         }
-        Ok(needs)
     }
+    Ok(needs)
 }
 
 /// The operation's own action, without any condition.
