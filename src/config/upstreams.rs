@@ -15,7 +15,9 @@ use super::load::Ranges;
 use super::units::{Size, Span};
 use crate::aws::{AccountId, Arn, Region};
 use crate::identity::{SecretSource, Source};
-use crate::services::{ContextTable, Definition, DefinitionTable, NeedsTable, Protocol, RouteTable, shipped};
+use crate::services::{
+    ContextTable, Definition, DefinitionTable, NeedsTable, Protocol, RouteTable, TargetsTable, shipped,
+};
 
 /// `[[upstream]]`: an HTTP service behind the gateway.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,7 +108,7 @@ pub(super) struct UpstreamTable {
     unhealthy_after: Option<Spanned<u32>>,
     unhealthy_for: Option<Spanned<Span>>,
     action_prefix: Option<Spanned<String>>,
-    target_prefix: Option<String>,
+    target_prefix: Option<TargetsTable>,
     #[serde(default)]
     action: Vec<Spanned<RouteTable>>,
     #[serde(default)]

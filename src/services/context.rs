@@ -14,6 +14,8 @@ pub(super) struct ContextRule {
     pub(super) gives: Gives,
     /// The operations whose requests have it; none for all.
     pub(super) operations: Option<BTreeSet<String>>,
+    /// The value where the request gives none.
+    pub(super) default: Option<String>,
 }
 
 /// What a condition key is given.
@@ -50,28 +52,42 @@ impl ContextRule {
                 if values.len() > 1 {
                     return Err(Undetermined(format!("the request gives {} more than once", self.key)));
                 }
-                if let Some(value) = values.pop() {
-                    into.push((self.key.to_string().into(), ContextValue::Text(value.into())));
+                if let Some(value) = values.pop().map(|value| value.text).or_else(|| self.default.clone()) {
+                    give(&self.key, ContextValue::Text(value.into()), into)?;
                 }
             }
             Gives::Many(template) => {
                 let values = template.texts(reading)?;
                 if !values.is_empty() {
-                    let values = values.into_iter().map(Cow::Owned).collect();
-                    into.push((self.key.to_string().into(), ContextValue::Many(values)));
+                    let values = values.into_iter().map(|value| value.text.into()).collect();
+                    give(&self.key, ContextValue::Many(values), into)?;
                 }
             }
             Gives::Tags { keys, values } => {
                 let (keys, values) = (keys.texts(reading)?, values.texts(reading)?);
-                if keys.len() != values.len() {
+                // Each name has the one value that stands beside it.
+                if !keys.iter().map(|key| &key.place).eq(values.iter().map(|value| &value.place)) {
                     return Err(Undetermined(format!("the request gives {} names without values", self.key)));
                 }
                 for (name, value) in keys.into_iter().zip(values) {
-                    let key = format!("{}/{}", self.key, name.to_lowercase());
-                    into.push((key.into(), ContextValue::Text(value.into())));
+                    let key = format!("{}/{}", self.key, name.text.to_lowercase());
+                    give(&key, ContextValue::Text(value.text.into()), into)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// A key has one value: the names of tags that differ in nothing but case are one key.
+fn give(
+    key: &str,
+    value: ContextValue<'static>,
+    into: &mut Vec<(Cow<'static, str>, ContextValue<'static>)>,
+) -> Result<(), Undetermined> {
+    if into.iter().any(|(known, _)| known == key) {
+        return Err(Undetermined(format!("the request gives {} more than once", key.escape_debug())));
+    }
+    into.push((key.to_owned().into(), value));
+    Ok(())
 }

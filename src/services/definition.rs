@@ -6,6 +6,7 @@ use super::context::ContextRule;
 use super::need::Need;
 use super::request::Reading;
 use super::route::Route;
+use super::tree::{Found, Step, Tree};
 use super::{Protocol, ServiceRequest, Undetermined};
 use crate::aws::{ActionName, Arn, ContextValue, DeterminedKeys};
 
@@ -16,7 +17,7 @@ pub struct Definition {
     /// What stands before the colon of the service's actions.
     pub(super) prefix: String,
     /// What stands before the dot of `X-Amz-Target`; none for anything.
-    pub(super) target: Option<String>,
+    pub(super) target: Option<Vec<String>>,
     pub(super) routes: Vec<Route>,
     /// By operation; `*` for every other one.
     pub(super) needs: BTreeMap<String, Vec<Need>>,
@@ -118,7 +119,7 @@ impl Definition {
             return Err(Undetermined("there must be one X-Amz-Target header".to_owned()));
         };
         let (before, operation) = target.rsplit_once('.').unwrap_or(("", target));
-        if self.target.as_ref().is_some_and(|target| target != before) {
+        if self.target.as_ref().is_some_and(|targets| !targets.iter().any(|target| target == before)) {
             return Err(Undetermined(format!("the target `{}` is not of this service", target.escape_debug())));
         }
         Ok(operation.to_owned())
@@ -161,8 +162,9 @@ fn of_action(reading: &Reading<'_>) -> Result<String, Undetermined> {
     if !in_one_place {
         return Err(Undetermined("an AWS Query request is a POST with a form, or a GET with a query".to_owned()));
     }
-    match reading.body()?.at(&["Action".to_owned()])[..] {
-        [super::tree::Tree::Text(action)] => Ok(action.clone()),
+    let found = reading.body()?.at(&[Step::to("Action")]).map_err(|unreadable| Undetermined(unreadable.0))?;
+    match found[..] {
+        [Found { tree: Tree::Text(action), .. }] => Ok(action.clone()),
         _ => Err(Undetermined("there is no parameter `Action`".to_owned())),
     }
 }

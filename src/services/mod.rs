@@ -8,12 +8,15 @@
 mod context;
 mod definition;
 mod filter;
+mod names;
 mod need;
 mod placeholder;
 mod protocol;
 mod request;
 mod route;
 mod shipped;
+#[cfg(test)]
+mod shipped_tests;
 mod table;
 mod template;
 mod tree;
@@ -22,4 +25,4 @@ pub use definition::{Asked, Definition};
 pub use protocol::Protocol;
 pub use request::{ServiceRequest, Undetermined};
 pub use shipped::{is_shipped, shipped};
-pub use table::{ContextTable, DefinitionTable, Fault, NeedsTable, RouteTable};
+pub use table::{ContextTable, DefinitionTable, Fault, NeedsTable, RouteTable, TargetsTable};

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use super::Protocol;
-use super::tree::Tree;
+use super::tree::{Tree, form_pairs};
 use crate::aws::{AccountId, Region};
 
 /// A verified request as a definition reads it.
@@ -44,6 +44,7 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub(super) fn new(request: &'a ServiceRequest<'a>, protocol: Protocol) -> Result<Self, Undetermined> {
         let query = query(request.query.unwrap_or_default())?;
+        protocol.admits(request)?;
         Ok(Self { request, protocol, path: BTreeMap::new(), query, body: OnceCell::new() })
     }
 
@@ -67,6 +68,19 @@ impl<'a> Reading<'a> {
         self.request.headers.get_all(name).iter().map(text).collect()
     }
 
+    /// The names and values of headers that hold a form, such as `x-amz-tagging`.
+    pub(super) fn form(&self, name: &str) -> Result<Vec<(String, String)>, Undetermined> {
+        let mut pairs = Vec::new();
+        for text in self.header(name)? {
+            // A plus is a space to some.
+            if text.contains('+') {
+                return Err(Undetermined(format!("there is a `+` in the header {name}")));
+            }
+            pairs.extend(form_pairs(text).map_err(|unreadable| Undetermined(unreadable.0))?);
+        }
+        Ok(pairs)
+    }
+
     /// The body as a tree, read when it is first asked for.
     pub(super) fn body(&self) -> Result<&Tree, Undetermined> {
         self.body.get_or_init(|| self.read_body()).as_ref().map_err(Clone::clone)
@@ -76,14 +90,16 @@ impl<'a> Reading<'a> {
         let Some(body) = self.request.body else {
             return Err(Undetermined("the body is not read before the request is decided".to_owned()));
         };
+        self.protocol.admits_body(self.request)?;
         let codings = self.request.headers.get_all(http::header::CONTENT_ENCODING);
         if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Undetermined("the body is encoded".to_owned()));
         }
         let text = || std::str::from_utf8(body).map_err(|_| Undetermined("the body is not UTF-8".to_owned()));
         let read = match self.protocol {
-            Protocol::Json | Protocol::RestJson if body.is_empty() => return Ok(Tree::Nothing),
-            Protocol::RestXml | Protocol::S3 if body.is_empty() => return Ok(Tree::Nothing),
+            Protocol::Json | Protocol::RestJson | Protocol::RestXml | Protocol::S3 if body.is_empty() => {
+                return Ok(Tree::Nothing);
+            }
             Protocol::Json | Protocol::RestJson => Tree::json(body),
             Protocol::RestXml | Protocol::S3 => Tree::xml(text()?),
             Protocol::Query => {
@@ -102,6 +118,10 @@ fn query(text: &str) -> Result<Vec<(String, String)>, Undetermined> {
             .map(std::borrow::Cow::into_owned)
             .map_err(|_| Undetermined("the query is not UTF-8".to_owned()))
     };
+    // To some readers it separates parameters too; whoever means it writes %3B.
+    if text.contains(';') {
+        return Err(Undetermined("there is a `;` in the query".to_owned()));
+    }
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -113,6 +133,19 @@ fn query(text: &str) -> Result<Vec<(String, String)>, Undetermined> {
 }
 
 /// The parameters of a presigned request, and the one that SDKs name their operation by.
+///
+/// No other `X-Amz-…`: S3 takes some of its headers in the query too.
 fn is_of_signature(name: &str) -> bool {
-    name.starts_with("X-Amz-") || name == "x-id"
+    const NAMES: [&str; 9] = [
+        "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+        "x-id",
+    ];
+    NAMES.contains(&name)
 }

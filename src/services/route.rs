@@ -11,17 +11,19 @@ pub(super) struct Route {
     pub(super) path: PathPattern,
     /// Names, or names with values, that the query has.
     pub(super) query: Vec<(String, Option<String>)>,
-    /// The only names that the query may have beside those; none for any.
+    /// The only names that the query may have beside those; none for any. One with `*` at its end may be
+    /// there more than once.
     pub(super) other_query: Option<Vec<String>>,
     /// Headers that the request has.
     pub(super) headers: Vec<String>,
 }
 
 /// `/{Bucket}/{Key+}`: segments that are a text or a variable; `+` takes all that is left, slashes
-/// included.
+/// included. `/?` at the end is a slash or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathPattern {
     segments: Vec<Segment>,
+    may_end_with_slash: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +49,13 @@ impl Route {
         }
         if let Some(others) = &self.other_query {
             let is_known = |name: &str| {
-                self.query.iter().any(|(known, _)| known == name) || others.iter().any(|known| known == name)
+                let may_be = |other: &String| match other.strip_suffix('*') {
+                    Some(other) => other == name,
+                    None => other == name && reading.query_values(name).len() == 1,
+                };
+                self.query.iter().any(|(known, _)| known == name) || others.iter().any(may_be)
             };
-            if !reading.query().all(|(name, _)| is_known(name) && reading.query_values(name).len() == 1) {
+            if !reading.query().all(|(name, _)| is_known(name)) {
                 return None;
             }
         }
@@ -65,7 +71,8 @@ impl PathPattern {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let inside = text.strip_prefix('/').ok_or_else(|| format!("`{text}` does not begin with /"))?;
+        let (path, may_end_with_slash) = text.strip_suffix("/?").map_or((text, false), |path| (path, true));
+        let inside = path.strip_prefix('/').ok_or_else(|| format!("`{text}` does not begin with /"))?;
         let mut segments = Vec::new();
         for segment in inside.split('/') {
             if segments.iter().any(|segment| matches!(segment, Segment::Rest(_))) {
@@ -82,7 +89,10 @@ impl PathPattern {
                 Some((name, None)) => Segment::Variable(name.to_owned()),
             });
         }
-        Ok(Self { segments })
+        if may_end_with_slash && matches!(segments.last(), Some(Segment::Rest(_))) {
+            return Err(format!("`{text}` goes on after the variable that takes all that is left"));
+        }
+        Ok(Self { segments, may_end_with_slash })
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
@@ -94,15 +104,15 @@ impl PathPattern {
 
     /// The variables, decoded; none where the path is another one. A variable is never empty.
     fn matches(&self, path: &str) -> Option<Vec<(String, String)>> {
+        let path = path.strip_suffix('/').filter(|_| self.may_end_with_slash).unwrap_or(path);
         let mut rest = path.strip_prefix('/')?;
         let mut variables = Vec::new();
         let mut segments = self.segments.iter().peekable();
         while let Some(segment) = segments.next() {
             let is_last = segments.peek().is_none();
             let (this, left) = match (segment, rest.split_once('/')) {
-                (Segment::Rest(_), _) => (rest, None),
-                (_, Some((this, left))) => (this, Some(left)),
-                (_, None) => (rest, None),
+                (Segment::Text(_) | Segment::Variable(_), Some((this, left))) => (this, Some(left)),
+                _ => (rest, None),
             };
             match segment {
                 Segment::Text(text) if text == this => {}
@@ -131,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_path_has_one_reading() {
-        let cases: [(&str, &str, Option<&[(&str, &str)]>); 12] = [
+        type Case<'a> = (&'a str, &'a str, Option<&'a [(&'a str, &'a str)]>);
+        let cases: [Case<'_>; 16] = [
             ("/", "/", Some(&[])),
             ("/", "/a", None),
             ("/{B}", "/a", Some(&[("B", "a")])),
@@ -142,6 +153,10 @@ mod tests {
             ("/{B}/{K+}", "/a/", None),
             ("/{B}/{K+}", "/a", None),
             ("/{B}/{K+}", "/a//b", Some(&[("B", "a"), ("K", "/b")])),
+            ("/{B}/?", "/a", Some(&[("B", "a")])),
+            ("/{B}/?", "/a/", Some(&[("B", "a")])),
+            ("/{B}/?", "/a//", None),
+            ("/{B}/?", "/", None),
             ("/f/{N}/x", "/f/a%3Ab/x", Some(&[("N", "a:b")])),
             ("/f/{N}/x", "/f/%ff/x", None),
         ];
@@ -152,7 +167,7 @@ mod tests {
             });
             assert_eq!(found, expected, "{pattern} {path}");
         }
-        for wrong in ["", "a", "/{}", "/{+}", "/a{B}", "/{B+}/c"] {
+        for wrong in ["", "a", "/{}", "/{+}", "/a{B}", "/{B+}/c", "/{B+}/?", "a/?"] {
             assert!(PathPattern::parse(wrong).is_err(), "{wrong}");
         }
     }

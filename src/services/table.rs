@@ -21,14 +21,24 @@ pub struct DefinitionTable {
     pub protocol: Option<Protocol>,
     /// What stands before the colon of its actions, where that is not the service's name.
     pub action_prefix: Option<Spanned<String>>,
-    /// What stands before the dot of `X-Amz-Target`.
-    pub target_prefix: Option<String>,
+    /// What stands before the dot of `X-Amz-Target`: one of these.
+    pub target_prefix: Option<TargetsTable>,
     /// Routes of REST services.
     pub action: Vec<Spanned<RouteTable>>,
     /// What each operation needs.
     pub resources: BTreeMap<String, Spanned<NeedsTable>>,
     /// Condition keys.
     pub context: BTreeMap<String, Spanned<ContextTable>>,
+}
+
+/// One prefix or several.
+#[derive(Clone, Deserialize)]
+#[serde(untagged, expecting = "give a prefix, or a list of them")]
+pub enum TargetsTable {
+    /// This.
+    One(String),
+    /// Any of these.
+    Any(Vec<String>),
 }
 
 /// What is wrong with a definition, and where in its text.
@@ -60,7 +70,7 @@ pub struct RouteTable {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "give a template, or a list of templates and of tables with `action`, `resource`, `when` and `optional`"
+    expecting = "give a template, or a list of templates and of tables with `action`, `resource`, `when`, `unless` and `optional`, or with `refuse`"
 )]
 pub enum NeedsTable {
     /// On this.
@@ -71,12 +81,17 @@ pub enum NeedsTable {
 
 /// One thing that an operation needs.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "give a template, or a table with `action`, `resource`, `when` and `optional`")]
+#[serde(
+    untagged,
+    expecting = "give a template, or a table with `action`, `resource`, `when`, `unless` and `optional`, or with `refuse`"
+)]
 pub enum NeedTable {
     /// Its own action on this.
     Resource(String),
     /// In full.
     Full(FullNeedTable),
+    /// What no request may have.
+    Refused(RefusedTable),
 }
 
 /// One thing that an operation needs, in full.
@@ -86,15 +101,23 @@ pub struct FullNeedTable {
     action: Option<String>,
     resource: String,
     when: Option<String>,
+    unless: Option<String>,
     #[serde(default)]
     optional: bool,
+}
+
+/// What no request for an operation may have: it is denied where this makes something of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedTable {
+    refuse: String,
 }
 
 /// What a condition key is given.
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "give a template, a list of one template for several values, or a table with `value`, `values`, `keys` and `operations`"
+    expecting = "give a template, a list of one template for several values, or a table, or a list of tables, with `value`, `values`, `keys`, `default` and `operations`"
 )]
 pub enum ContextTable {
     /// A value.
@@ -103,6 +126,8 @@ pub enum ContextTable {
     Many([String; 1]),
     /// In full.
     Full(FullContextTable),
+    /// For some operations this, for others that.
+    Each(Vec<FullContextTable>),
 }
 
 /// What a condition key is given, in full.
@@ -112,6 +137,7 @@ pub struct FullContextTable {
     value: Option<String>,
     values: Option<String>,
     keys: Option<String>,
+    default: Option<String>,
     operations: Option<BTreeSet<String>>,
 }
 
@@ -152,71 +178,78 @@ impl DefinitionTable {
         }
         let mut needs = base.map(|base| base.needs.clone()).unwrap_or_default();
         for (operation, table) in &self.resources {
-            needs.insert(operation.clone(), self.needs(operation, table, &prefix, &routes)?);
+            needs.insert(operation.clone(), needs_of(operation, table, &prefix, &routes)?);
         }
         let mut context = base.map(|base| base.context.clone()).unwrap_or_default();
         for (key, table) in &self.context {
-            let rule = rule(key, table)?;
-            context.retain(|known| known.key != rule.key);
-            context.push(rule);
+            let rules = rules(key, table)?;
+            context.retain(|known| rules.iter().all(|rule| known.key != rule.key));
+            context.extend(rules);
         }
+        let target = match &self.target_prefix {
+            None => base.and_then(|base| base.target.clone()),
+            Some(TargetsTable::One(prefix)) => Some(vec![prefix.clone()]),
+            Some(TargetsTable::Any(prefixes)) => Some(prefixes.clone()),
+        };
         Ok(Definition {
             protocol,
             prefix,
-            target: self.target_prefix.clone().or_else(|| base.and_then(|base| base.target.clone())),
+            target,
             determined: Arc::new(context.iter().map(|rule| Arc::clone(&rule.key)).collect()),
             routes,
             needs,
             context,
         })
     }
-
-    fn needs(
-        &self,
-        operation: &str,
-        table: &Spanned<NeedsTable>,
-        prefix: &str,
-        routes: &[Route],
-    ) -> Result<Vec<Need>, Fault> {
-        let fault = |message| Fault { at: table.span(), member: format!("resources.{operation}"), message };
-        let plain = |resource: &String| need(None, resource, None, false, prefix);
-        let needs = match table.get_ref() {
-            NeedsTable::One(resource) => plain(resource).map(|need| vec![need]),
-            NeedsTable::All(all) if all.is_empty() => Err("an operation needs something".to_owned()),
-            NeedsTable::All(all) => all
-                .iter()
-                .map(|one| match one {
-                    NeedTable::Resource(resource) => plain(resource),
-                    NeedTable::Full(full) => {
-                        need(full.action.as_deref(), &full.resource, full.when.as_deref(), full.optional, prefix)
-                    }
-                })
-                .collect(),
-        };
-        let needs = needs.map_err(fault)?;
-        for name in needs.iter().flat_map(Need::path_variables) {
-            let is_known = |route: &Route| route.path.variables().any(|variable| variable == name);
-            if routes.iter().any(|route| route.operation == operation && !is_known(route)) {
-                return Err(fault(format!("the path of {operation} has no variable `{name}`")));
-            }
-        }
-        Ok(needs)
-    }
 }
 
-fn need(
-    action: Option<&str>,
-    resource: &str,
-    when: Option<&str>,
-    optional: bool,
-    prefix: &str,
-) -> Result<Need, String> {
-    let action = action.map(|action| {
-        let whole = if action.contains(':') { action.to_owned() } else { format!("{prefix}:{action}") };
+fn needs_of(operation: &str, table: &Spanned<NeedsTable>, prefix: &str, routes: &[Route]) -> Result<Vec<Need>, Fault> {
+    let fault = |message| Fault { at: table.span(), member: format!("resources.{operation}"), message };
+    let plain = |resource: &String| Ok(Need { on: on(resource)?, ..NEED });
+    let needs = match table.get_ref() {
+        NeedsTable::One(resource) => plain(resource).map(|need| vec![need]),
+        NeedsTable::All(all) if all.is_empty() => Err("an operation needs something".to_owned()),
+        NeedsTable::All(all) => all
+            .iter()
+            .map(|one| match one {
+                NeedTable::Resource(resource) => plain(resource),
+                NeedTable::Full(full) => need(full, prefix),
+                NeedTable::Refused(RefusedTable { refuse }) => {
+                    Ok(Need { on: On::Refused, when: Some(Template::parse(refuse)?), ..NEED })
+                }
+            })
+            .collect(),
+    };
+    let needs = needs.map_err(fault)?;
+    for name in needs.iter().flat_map(Need::path_variables) {
+        let is_known = |route: &Route| route.path.variables().any(|variable| variable == name);
+        if routes.iter().any(|route| route.operation == operation && !is_known(route)) {
+            return Err(fault(format!("the path of {operation} has no variable `{name}`")));
+        }
+    }
+    Ok(needs)
+}
+
+/// The operation's own action, without any condition.
+const NEED: Need = Need { action: None, on: On::Nothing, when: None, unless: None, optional: false };
+
+fn need(table: &FullNeedTable, prefix: &str) -> Result<Need, String> {
+    let parse = |condition: &Option<String>| condition.as_deref().map(Template::parse).transpose();
+    let action = table.action.as_ref().map(|action| {
+        let whole = if action.contains(':') { action.clone() } else { format!("{prefix}:{action}") };
         whole.parse().map_err(|error| format!("{error}"))
     });
-    let on = if resource == "*" { On::Nothing } else { On::Resources(Template::parse(resource)?) };
-    Ok(Need { action: action.transpose()?, on, when: when.map(Template::parse).transpose()?, optional })
+    Ok(Need {
+        action: action.transpose()?,
+        on: on(&table.resource)?,
+        when: parse(&table.when)?,
+        unless: parse(&table.unless)?,
+        optional: table.optional,
+    })
+}
+
+fn on(resource: &str) -> Result<On, String> {
+    if resource == "*" { Ok(On::Nothing) } else { Template::parse(resource).map(On::Resources) }
 }
 
 fn route(table: &Spanned<RouteTable>) -> Result<Route, Fault> {
@@ -241,24 +274,30 @@ fn route(table: &Spanned<RouteTable>) -> Result<Route, Fault> {
     })
 }
 
-fn rule(key: &str, table: &Spanned<ContextTable>) -> Result<ContextRule, Fault> {
+fn rules(key: &str, table: &Spanned<ContextTable>) -> Result<Vec<ContextRule>, Fault> {
     let fault = |message: String| Fault { at: table.span(), member: format!("context.{key}"), message };
-    let parse = |text: &String| Template::parse(text).map_err(fault);
-    let (gives, operations) = match table.get_ref() {
-        ContextTable::One(value) => (Gives::One(parse(value)?), None),
-        ContextTable::Many([values]) => (Gives::Many(parse(values)?), None),
-        ContextTable::Full(FullContextTable { value, values, keys, operations }) => {
-            let gives = match (value, values, keys) {
-                (Some(value), None, None) => Gives::One(parse(value)?),
-                (None, Some(values), None) => Gives::Many(parse(values)?),
-                (None, Some(values), Some(keys)) => Gives::Tags { keys: parse(keys)?, values: parse(values)? },
-                _ => return Err(fault("give `value`, or `values`, or `keys` and `values`".to_owned())),
-            };
-            (gives, operations.clone())
-        }
-    };
     if !key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty()) {
         return Err(fault(format!("`{key}` is not a condition key, such as dynamodb:Select")));
     }
-    Ok(ContextRule { key: key.to_lowercase().into(), gives, operations })
+    let plain = |gives| vec![ContextRule { key: key.to_lowercase().into(), gives, operations: None, default: None }];
+    let parse = |text: &String| Template::parse(text).map_err(fault);
+    let full = |table: &FullContextTable| {
+        let FullContextTable { value, values, keys, default, operations } = table;
+        let gives = match (value, values, keys) {
+            (Some(value), None, None) => Gives::One(parse(value)?),
+            (None, Some(values), None) if default.is_none() => Gives::Many(parse(values)?),
+            (None, Some(values), Some(keys)) if default.is_none() => {
+                Gives::Tags { keys: parse(keys)?, values: parse(values)? }
+            }
+            _ => return Err(fault("give `value` (and `default`), or `values`, or `keys` and `values`".to_owned())),
+        };
+        let (operations, default) = (operations.clone(), default.clone());
+        Ok(ContextRule { key: key.to_lowercase().into(), gives, operations, default })
+    };
+    match table.get_ref() {
+        ContextTable::One(value) => Ok(plain(Gives::One(parse(value)?))),
+        ContextTable::Many([values]) => Ok(plain(Gives::Many(parse(values)?))),
+        ContextTable::Full(table) => Ok(vec![full(table)?]),
+        ContextTable::Each(tables) => tables.iter().map(full).collect(),
+    }
 }

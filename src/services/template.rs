@@ -1,4 +1,4 @@
-use super::placeholder::Placeholder;
+use super::placeholder::{Placeholder, Value};
 use super::request::{Reading, Undetermined};
 use crate::aws::Arn;
 
@@ -15,7 +15,9 @@ enum Piece {
 }
 
 /// Most texts that a template makes of one request.
-const MOST_VALUES: usize = 10_000;
+///
+/// S3's DeleteObjects takes as many keys; no other operation names more.
+const MOST_VALUES: usize = 1_000;
 
 impl Template {
     /// # Errors
@@ -37,7 +39,16 @@ impl Template {
         if !rest.is_empty() {
             pieces.push(Piece::Text(rest.to_owned()));
         }
-        if pieces.is_empty() { Err("a template must not be empty".to_owned()) } else { Ok(Self { pieces }) }
+        if pieces.is_empty() {
+            return Err("a template must not be empty".to_owned());
+        }
+        let template = Self { pieces };
+        let last =
+            template.places().enumerate().filter(|(_, place)| place.reads_prefix()).map(|(index, _)| index).last();
+        if template.places().take(last.unwrap_or(0)).any(Placeholder::is_of_request) {
+            return Err(format!("in `{text}` what stands before an ARN's place must not be of the request"));
+        }
+        Ok(template)
     }
 
     pub(super) fn reads_body(&self) -> bool {
@@ -57,67 +68,65 @@ impl Template {
 
     /// The ARNs that it makes of a request; none where a place is empty.
     ///
-    /// A value has neither `:` nor `/` in it, where its place does not allow any: it can't reach into
-    /// another part of the ARN. An ARN that the client wrote is of the service, and of the request's
-    /// Region and account: an upstream may take any other for the one of that name that it has.
-    pub(super) fn arns(&self, reading: &Reading<'_>, service: &str) -> Result<Vec<Arn>, Undetermined> {
-        let filled = self.fill(reading, |place, value| {
-            if place.is_or_arn() && value.starts_with("arn:") {
-                let (region, account) = (reading.request.region.as_str(), reading.request.account);
-                let is_own = value.parse().is_ok_and(|arn: Arn| {
-                    arn.service() == service
-                        && ["", region].contains(&arn.region())
-                        && ["", account.as_str()].contains(&arn.account())
-                });
-                return if is_own {
-                    Ok(Filled::Whole)
-                } else {
-                    Err(Undetermined(format!("`{}` is of another service, Region or account", value.escape_debug())))
-                };
-            }
-            let is_plain = |character: char| {
-                !character.is_control() && (place.is_any() || !place.is_of_request() || !matches!(character, ':' | '/'))
+    /// A value has neither `:` nor `/` nor white space in it, where its place does not allow any: it can't
+    /// reach into another part of the ARN.
+    pub(super) fn arns(&self, reading: &Reading<'_>) -> Result<Vec<Arn>, Undetermined> {
+        let texts = self.fill(reading, |place, value| {
+            let is_plain = |letter: char| {
+                !letter.is_control()
+                    && (place.is_any()
+                        || !place.is_of_request()
+                        || !(letter.is_whitespace() || matches!(letter, ':' | '/')))
             };
             if value.is_empty() || !value.chars().all(is_plain) {
                 return Err(Undetermined(format!("`{}` is not the name of a resource", value.escape_debug())));
             }
-            Ok(Filled::Part)
+            Ok(())
         })?;
-        filled
+        texts
             .into_iter()
-            .map(|text| text.parse().map_err(|_| Undetermined(format!("`{}` is not an ARN", text.escape_debug()))))
+            .map(|Value { text, .. }| {
+                text.parse().map_err(|_| Undetermined(format!("`{}` is not an ARN", text.escape_debug())))
+            })
             .collect()
     }
 
     /// The texts that it makes of a request; none where a place is empty.
-    pub(super) fn texts(&self, reading: &Reading<'_>) -> Result<Vec<String>, Undetermined> {
-        self.fill(reading, |_, _| Ok(Filled::Part))
+    pub(super) fn texts(&self, reading: &Reading<'_>) -> Result<Vec<Value>, Undetermined> {
+        self.fill(reading, |_, _| Ok(()))
     }
 
     fn fill(
         &self,
         reading: &Reading<'_>,
-        check: impl Fn(&Placeholder, &str) -> Result<Filled, Undetermined>,
-    ) -> Result<Vec<String>, Undetermined> {
-        let mut filled: Vec<(&Placeholder, Vec<String>)> = Vec::new();
-        for place in self.places() {
-            let values = place.values(reading)?;
-            if values.is_empty() {
-                return Ok(Vec::new());
+        check: impl Fn(&Placeholder, &str) -> Result<(), Undetermined>,
+    ) -> Result<Vec<Value>, Undetermined> {
+        let mut filled: Vec<(&Placeholder, Vec<Value>)> = Vec::new();
+        let mut prefix = String::new();
+        for piece in &self.pieces {
+            let place = match piece {
+                Piece::Text(text) => {
+                    prefix.push_str(text);
+                    continue;
+                }
+                Piece::Place(place) => place,
+            };
+            let values = place.values(reading, &prefix)?;
+            let Some(first) = values.first() else { return Ok(Vec::new()) };
+            if values.len() > MOST_VALUES {
+                return Err(Undetermined(format!("the request names more than {MOST_VALUES} resources")));
             }
+            prefix.push_str(&first.text);
+            values.iter().try_for_each(|value| check(place, &value.text))?;
             filled.push((place, values));
         }
-        let count = filled.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
-        if count > MOST_VALUES {
-            return Err(Undetermined(format!("the request names more than {MOST_VALUES} resources")));
-        }
         // Places with several values stand side by side only where they are made of the same ones.
-        let mut several = filled.iter().filter(|(_, values)| values.len() > 1);
-        if let Some((first, _)) = several.next()
-            && several.any(|(other, values)| values.len() != count || !first.is_beside(other))
-        {
+        let several: Vec<_> = filled.iter().filter(|(_, values)| values.len() > 1).collect();
+        let count = several.first().map_or(1, |(_, values)| values.len());
+        if several.iter().any(|(place, values)| values.len() != count || !several[0].0.is_beside(place)) {
             return Err(Undetermined("the request names several things, and not which belong together".to_owned()));
         }
+        let places = several.first().map(|(_, values)| values).or(filled.last().map(|(_, values)| values));
         (0..count)
             .map(|index| {
                 let mut text = String::new();
@@ -126,24 +135,32 @@ impl Template {
                     match piece {
                         Piece::Text(piece) => text.push_str(piece),
                         Piece::Place(_) => {
-                            let Some((place, values)) = values.next() else { continue };
-                            let value = if values.len() == 1 { &values[0] } else { &values[index] };
-                            match check(place, value)? {
-                                Filled::Part => text.push_str(value),
-                                Filled::Whole => return Ok(value.clone()),
-                            }
+                            let Some((_, values)) = values.next() else { continue };
+                            text.push_str(&values.get(index).unwrap_or(&values[0]).text);
                         }
                     }
                 }
-                Ok(text)
+                let place = places.and_then(|values| values.get(index)).map_or(Vec::new(), |value| value.place.clone());
+                Ok(Value { place, text })
             })
             .collect()
     }
 }
 
-/// What a value is in the text.
-enum Filled {
-    Part,
-    /// It is all of it.
-    Whole,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_place_needs_to_know_is_known() {
+        for wrong in ["", "a{", "a}", "{region", "{nonsense}", "{path:}", "{body:/a//b}", "{body:/A}:{body:/B|or-arn}"]
+        {
+            assert!(Template::parse(wrong).is_err(), "{wrong}");
+        }
+        for good in
+            ["a", "{region}", "arn:{partition}:x:{region}:{account}:{body:/A|arn}:{body:/B}", "{body:/A[b][!c]/D}"]
+        {
+            assert!(Template::parse(good).is_ok(), "{good}");
+        }
+    }
 }
