@@ -38,6 +38,8 @@ struct UserIdentityJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     session_context: Option<SessionContext<'a>>,
 }
 
@@ -78,16 +80,24 @@ impl<'a> From<&'a Caller> for UserIdentityJson<'a> {
             Principal::Role(_) => "Role",
             Principal::Session(_) => "AssumedRole",
             Principal::FederatedUser(_) => "FederatedUser",
+            Principal::WebIdentity(_) => "WebIdentityUser",
             Principal::Service(_) => "AWSService",
             Principal::Anonymous => "AWSAccount",
         };
+        // Who is known to an identity provider alone has neither an account nor an access key.
+        let provider = match &caller.principal {
+            Principal::WebIdentity(provider) => Some(provider.as_str()),
+            _ => None,
+        };
+        let of_account = |text: &'a str| provider.is_none().then_some(text);
         Self {
             r#type: kind,
             principal_id: Some(&caller.user_id),
             arn: caller.principal.arn().map(Arn::as_str),
-            account_id: Some(caller.account.as_str()),
-            access_key_id: Some(&caller.access_key_id),
+            account_id: of_account(caller.account.as_str()),
+            access_key_id: of_account(&caller.access_key_id),
             user_name: caller.user_name(),
+            identity_provider: provider,
             session_context: caller.session.as_ref().map(|session| SessionContext {
                 session_issuer: caller.principal.session_role_name().map(|role| SessionIssuer {
                     r#type: "Role",

@@ -204,7 +204,7 @@ fn entry(source: Source<'_>, index: usize, table: Spanned<AccessKeyTable>) -> Re
             );
             return Err(fault(principal_at, "principal", &message));
         }
-        Principal::Service(_) | Principal::Anonymous => {
+        Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => {
             return Err(fault(
                 principal_at,
                 "principal",

@@ -24,6 +24,7 @@ mod regional_imports;
 mod regions;
 mod root_key;
 mod rotation;
+mod sealing_key;
 mod signatures;
 mod tags;
 
