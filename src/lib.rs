@@ -17,3 +17,4 @@ pub mod seal;
 pub mod sigv4;
 pub mod simulate;
 pub mod store;
+pub mod sts;

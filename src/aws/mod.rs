@@ -13,6 +13,7 @@ mod condition_key;
 pub mod json;
 mod principal;
 mod region;
+pub mod xml;
 
 pub use account::{AccountId, InvalidAccountId};
 pub use action::{ActionName, InvalidActionName};

@@ -14,6 +14,7 @@ mod quotas;
 mod root_key;
 mod settings;
 mod tls;
+mod token_service;
 mod units;
 
 pub use access_keys::{AddedKey, add_access_key};
@@ -30,3 +31,4 @@ pub use settings::{
     LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
 };
 pub use tls::{ClientCertificates, TlsSettings};
+pub use token_service::{KeySetSource, MfaDeviceSettings, MfaSecret, OidcProviderSettings};

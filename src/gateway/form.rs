@@ -56,6 +56,8 @@ impl Form {
             "AccessDeniedException" => ("AccessDenied", "AccessDenied"),
             "UnrecognizedClientException" => ("InvalidClientTokenId", "InvalidAccessKeyId"),
             "ExpiredTokenException" => ("ExpiredToken", "ExpiredToken"),
+            // Of an identity provider's token, STS alone has the name of the exception.
+            "ExpiredIdentityTokenException" => ("ExpiredTokenException", "ExpiredToken"),
             "InvalidSignatureException" => ("SignatureDoesNotMatch", "SignatureDoesNotMatch"),
             "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", "AccessDenied"),
             "IncompleteSignatureException" => ("IncompleteSignature", "AuthorizationHeaderMalformed"),

@@ -51,6 +51,11 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     };
     stopwatch.lap(Stage::Body);
 
+    if matches!(route.service, Service::Sts)
+        && let Some(operation) = sts_call::unsigned(&parts, &body)
+    {
+        return sts_call::perform_unsigned(state, Arc::clone(&live), &parts, &peer, request_id, operation).await;
+    }
     let received = Received {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -59,7 +64,7 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         body: &body,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let verified = live.verifier.verify(&route.profile, &received, live.directory.as_ref(), times);
+    let verified = live.verifier.verify(&route.profile, &received, &live.sessions, times);
     stopwatch.lap(Stage::Verify);
     let verified = match verified {
         Ok(verified) => verified,

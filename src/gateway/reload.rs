@@ -24,7 +24,7 @@ type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound);
 impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
-        match self.prepare() {
+        match self.prepare(state) {
             Ok((config, live, tls, outbound)) => {
                 state.limits.send_replace(config.limits);
                 state.tls.send_replace(tls);
@@ -43,11 +43,12 @@ impl Reloader {
         }
     }
 
-    fn prepare(&self) -> Result<Prepared, ConfigError> {
+    fn prepare(&self, state: &State) -> Result<Prepared, ConfigError> {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
-        let live = Live::new(&config, directory).map_err(|error| ConfigError {
+        let (sealing_key, documents) = (Arc::clone(state.sts.sealing_key()), Arc::clone(&self.documents));
+        let live = Live::new(&config, directory, sealing_key, documents).map_err(|error| ConfigError {
             file: self.file.as_ref().map(|file| file.display().to_string()),
             place: None,
             member: "signature.max_skew_seconds".to_owned(),

@@ -7,6 +7,7 @@ use http::request::Parts;
 
 use super::admission::{Rejection, admit_to_root};
 use super::form::Form;
+use super::sts_call;
 use crate::sigv4::{Profile, claimed_scope};
 
 /// A service behind the listener.
@@ -46,6 +47,7 @@ impl Routes {
     pub(super) fn route(&self, parts: &Parts) -> &Route {
         match claimed_scope(&parts.headers).map(|scope| scope.service) {
             Some("sts") => &self.sts,
+            None if sts_call::speaks_unsigned(parts) => &self.sts,
             _ => &self.kms,
         }
     }

@@ -28,6 +28,7 @@ use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::InvalidSkew;
 use crate::store;
+use crate::sts::Sts;
 
 /// How `serve` was called.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,9 @@ pub enum ServeError {
     /// The engine does not open.
     #[error(transparent)]
     Engine(#[from] kms::OpenError),
+    /// The key that seals sessions can't be read, or made.
+    #[error("the key that seals sessions: {0}")]
+    SealingKey(String),
     /// The audit log does not open.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -191,7 +195,6 @@ async fn open(
     tls: Option<Arc<ServerConfig>>,
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
-    let live = Live::new(config, directory)?;
     let outbound = Outbound::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
@@ -206,6 +209,9 @@ async fn open(
         config.test_clock,
     )
     .await?;
+    let sealing_key = kms.sealing_key().await.map_err(|error| ServeError::SealingKey(error.to_string()))?;
+    let sts = Sts::new(Arc::new(sealing_key), Arc::clone(documents));
+    let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents))?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));
     kms.reach_external_key_stores(Arc::new(outbound));
@@ -228,6 +234,7 @@ async fn open(
         live: ArcSwap::from_pointee(live),
         authorizer,
         kms,
+        sts,
         audit,
         clock,
         engine_clock,

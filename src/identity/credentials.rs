@@ -132,8 +132,16 @@ struct AccessKeyTable {
     session_tags: Option<Spanned<BTreeMap<String, String>>>,
 }
 
-/// Text that errors do not repeat.
-struct SecretText(Zeroizing<String>);
+/// Text of a TOML file that errors do not repeat.
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// The text.
+    #[must_use]
+    pub fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

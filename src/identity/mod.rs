@@ -20,7 +20,9 @@ mod unique_id;
 
 pub use access_key::{GenerateError, NewAccessKey};
 pub use authorization_details::{AuthorizationDetails, EmbeddedDocument};
-pub use credentials::{AccessKeyEntry, SecretSource, SessionPolicyEntry, append_access_key, parse_credentials};
+pub use credentials::{
+    AccessKeyEntry, SecretSource, SecretText, SessionPolicyEntry, append_access_key, parse_credentials,
+};
 pub use directory::{Directory, DirectoryBuilder, Identity, ResolvedSecrets, Role};
 pub use error::{IdentityError, Source};
 pub use key_set::KeySet;

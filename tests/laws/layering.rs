@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Room → rooms that it may import. The same table stands in `docs/architecture.md`.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("aws", &[]),
     ("sigv4", &["aws"]),
     ("iam", &["aws"]),
@@ -14,10 +14,14 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("store", &["aws"]),
     ("identity", &["authz", "cedar", "iam", "seal", "sigv4", "store", "aws"]),
     ("kms", &["authz", "cedar", "iam", "seal", "store", "aws"]),
+    ("sts", &["authz", "cedar", "iam", "identity", "seal", "aws"]),
     ("audit", &["authz", "store", "aws"]),
     ("config", &["identity", "cedar", "iam", "seal", "aws"]),
     ("simulate", &["authz", "cedar", "iam", "aws"]),
-    ("gateway", &["audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "sigv4", "store"]),
+    (
+        "gateway",
+        &["audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "sigv4", "store", "sts"],
+    ),
     (
         "cli",
         &[
@@ -31,7 +35,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 const STAYS_IN: [(&str, &[&str]); 4] = [
     ("hyper", &["gateway"]),
     ("cedar_policy", &["cedar", "authz"]),
-    ("moka", &["authz", "cedar", "kms", "sigv4", "store"]),
+    ("moka", &["authz", "cedar", "identity", "kms", "sigv4", "store"]),
     ("redb", &["store"]),
 ];
 
