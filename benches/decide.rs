@@ -52,6 +52,7 @@ fn request() -> AuthzRequest {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
         supplied: Supplied::All,
+        determined: None,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod iam;
 pub mod identity;
 pub mod kms;
 pub mod seal;
+pub mod services;
 pub mod sigv4;
 pub mod simulate;
 pub mod store;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::aws::Caller;
 use crate::cedar::{CallerEntities, EvaluationError};
 
-use super::cache::{Cache, Entry, Key, validity};
+use super::cache::{Cache, Entry, Key, Unknown, validity};
 use super::explain::{Reason, Shown, message};
 use super::flow::Question;
 use super::inputs::Inputs;
@@ -125,8 +125,8 @@ impl Authorizer {
     /// The decision on one request, made anew: what [`Authorizer::decide`] must always equal.
     pub fn decide_uncached(&self, request: &AuthzRequest, applicable: &Applicable<'_>) -> Decision {
         let inputs = Inputs::new(request, applicable);
-        if let Key::Ambiguous = self.cache.key(&inputs) {
-            return refused(request, &Reason::Ambiguous);
+        if let Key::Refused(unknown) = self.cache.key(&inputs) {
+            return refused(request, &unknown.reason());
         }
         self.make(&inputs).0
     }
@@ -141,7 +141,7 @@ impl Authorizer {
                 None => (&self.counters.misses, self.fill(key, now, &inputs)),
             },
             Key::Uncacheable => (&self.counters.uncached, Arc::new(self.make(&inputs).0)),
-            Key::Ambiguous => (&self.counters.uncached, Arc::new(refused(request, &Reason::Ambiguous))),
+            Key::Refused(unknown) => (&self.counters.uncached, Arc::new(refused(request, &unknown.reason()))),
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let by_outcome = match decision.outcome {
@@ -188,6 +188,15 @@ impl Authorizer {
         let made = Arc::new(CallerEntities::new(caller)?);
         self.callers.insert(key, Arc::clone(&made));
         Ok(made)
+    }
+}
+
+impl Unknown {
+    fn reason(&self) -> Reason<'_> {
+        match self {
+            Self::Ambiguous => Reason::Ambiguous,
+            Self::Undetermined(key) => Reason::Undetermined(key),
+        }
     }
 }
 

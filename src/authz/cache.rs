@@ -38,8 +38,17 @@ pub(super) enum Key {
     Of(u128),
     /// A clock's value counts at every moment.
     Uncacheable,
-    /// A condition key that the policies read is in the request twice.
+    /// The policies read a condition key whose value is not known: nothing is decided by them.
+    Refused(Unknown),
+}
+
+/// Why the value of a condition key is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// The request gives it twice.
     Ambiguous,
+    /// Nothing here can tell what the service would know of it.
+    Undetermined(ConditionKey),
 }
 
 impl Entry {
@@ -96,15 +105,26 @@ impl Cache {
         BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
             match encode(inputs, buffer) {
-                Ok(()) => Key::Of(self.hasher.hash(buffer).as_u128()),
-                Err(none) => none,
+                Ok(Cacheable(true)) => Key::Of(self.hasher.hash(buffer).as_u128()),
+                Ok(Cacheable(false)) => Key::Uncacheable,
+                Err(unknown) => Key::Refused(unknown),
             }
         })
     }
 }
 
-/// Everything that the decision reads, each piece with its length or a tag before it.
-fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
+/// Whether what was projected is all that the values read are.
+struct Cacheable(bool);
+
+impl Cacheable {
+    fn and(self, other: Self) -> Self {
+        Self(self.0 && other.0)
+    }
+}
+
+/// Everything that the decision reads, each piece with its length or a tag before it. It goes on to the
+/// end where the decision can't be cached: an unknown value further on refuses it.
+fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<Cacheable, Unknown> {
     let request = inputs.request;
     let who = &*request.caller;
     into.extend(catalogue::VERSION.to_le_bytes());
@@ -136,8 +156,9 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     if let Some((levels, _)) = &inputs.resource_controls {
         into.extend(levels.fingerprint());
     }
+    let mut cacheable = Cacheable(true);
     if !applicable.grants.is_empty() {
-        grants(inputs, into)?;
+        cacheable = grants(inputs, into)?;
     }
     if let Some(arn) = federated_by {
         text(arn.as_str(), into);
@@ -162,19 +183,19 @@ fn encode(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     }
     let values = RequestValues::for_principal(request, inputs.applicable);
     let reads = &inputs.policies.reads;
-    project(request, &values, &reads.keys, &reads.clockwork, into)?;
+    cacheable = cacheable.and(project(request, &values, &reads.keys, &reads.clockwork, into)?);
     if let Some((_, levels)) = &inputs.service_controls {
-        project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?;
+        cacheable = cacheable.and(project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?);
     }
     let values = RequestValues::for_resource_policy(request, inputs.applicable);
     if let Some((_, slice)) = &inputs.resource_policy {
         let projection = slice.projection();
-        project(request, &values, &projection.keys, &projection.clockwork, into)?;
+        cacheable = cacheable.and(project(request, &values, &projection.keys, &projection.clockwork, into)?);
     }
     if let Some((_, levels)) = &inputs.resource_controls {
-        project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?;
+        cacheable = cacheable.and(project(request, &values, &levels.reads.keys, &levels.reads.clockwork, into)?);
     }
-    Ok(())
+    Ok(cacheable)
 }
 
 /// What an explanation says of a document beside what the document says.
@@ -190,7 +211,7 @@ fn origin(attached: &AttachedDocument, into: &mut Vec<u8>) {
 }
 
 /// The grants, and what of the request only they read.
-fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
+fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<Cacheable, Unknown> {
     let applicable = inputs.applicable;
     let pairs = |pairs: Option<&BTreeMap<String, String>>, into: &mut Vec<u8>| {
         into.push(u8::from(pairs.is_some()));
@@ -220,9 +241,9 @@ fn grants(inputs: &Inputs<'_>, into: &mut Vec<u8>) -> Result<(), Key> {
     if source_arn {
         let key = ConditionKey::new(SOURCE_ARN);
         let values = RequestValues::for_resource_policy(inputs.request, applicable);
-        project(inputs.request, &values, &[key], &[], into)?;
+        return project(inputs.request, &values, &[key], &[], into);
     }
-    Ok(())
+    Ok(Cacheable(true))
 }
 
 fn principal(principal: Option<&GrantPrincipal>, into: &mut Vec<u8>) {
@@ -253,23 +274,20 @@ fn project(
     keys: &[ConditionKey],
     clockwork: &[Clockwork],
     into: &mut Vec<u8>,
-) -> Result<(), Key> {
+) -> Result<Cacheable, Unknown> {
+    let mut cacheable = true;
     for key in keys {
-        if request.is_ambiguous(key) {
-            return Err(Key::Ambiguous);
-        }
+        check(request, key)?;
         value(values.value(key).as_ref(), into);
     }
     for clockwork in clockwork {
-        if request.is_ambiguous(&clockwork.name) {
-            return Err(Key::Ambiguous);
-        }
+        check(request, &clockwork.name)?;
         if let Some(given) = request.given(&clockwork.name) {
             value(Some(given), into);
         } else if !request.supplies_time(clockwork.key) {
             value(None, into);
         } else if clockwork.turns.is_none() {
-            return Err(Key::Uncacheable);
+            cacheable = false;
         } else if clockwork.key == TimeKey::MultiFactorAuthAge {
             let proved = request.caller.session.as_ref().and_then(|session| session.mfa_authenticated_at);
             value(proved.map(ContextValue::Time).as_ref(), into);
@@ -277,7 +295,18 @@ fn project(
             into.push(b'c');
         }
     }
-    Ok(())
+    Ok(Cacheable(cacheable))
+}
+
+/// Whether the request has one value of the key, or is known to have none.
+fn check(request: &AuthzRequest, key: &ConditionKey) -> Result<(), Unknown> {
+    if request.is_ambiguous(key) {
+        return Err(Unknown::Ambiguous);
+    }
+    match &request.determined {
+        Some(determined) if !determined.has(key) => Err(Unknown::Undetermined(key.clone())),
+        _ => Ok(()),
+    }
 }
 
 fn value(value: Option<&ContextValue<'_>>, into: &mut Vec<u8>) {

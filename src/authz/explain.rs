@@ -1,7 +1,7 @@
 //! The texts of AccessDeniedException (KMS Developer Guide, "Troubleshooting key access"; IAM
 //! User Guide, "Troubleshoot access denied error messages").
 
-use crate::aws::Arn;
+use crate::aws::{Arn, ConditionKey};
 
 use super::{AuthzRequest, Layer};
 
@@ -16,6 +16,8 @@ pub(super) enum Reason<'a> {
     Hidden,
     /// The request gives a condition key that the policies read twice.
     Ambiguous,
+    /// The policies read a condition key that the gateway can't tell for this service.
+    Undetermined(&'a ConditionKey),
     /// The policies could not be evaluated.
     Unevaluated,
 }
@@ -51,6 +53,7 @@ pub(super) fn message(request: &AuthzRequest, reason: &Reason<'_>, shown: Shown)
         Reason::Silent(layer) => format!("because no {} allows the {action} action", layer_name(*layer).1),
         Reason::Hidden => "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access".to_owned(),
         Reason::Ambiguous => "because the request gives a condition key more than once".to_owned(),
+        Reason::Undetermined(key) => format!("because a policy reads the condition key {key}, which cannot be determined"),
         Reason::Unevaluated => "because the policies could not be evaluated".to_owned(),
     };
     format!("User: {user} is not authorized to perform: {action} on {resource} {because}")

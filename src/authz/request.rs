@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, Surroundings};
+use crate::aws::{AccountId, ActionName, Arn, Caller, ContextValue, DeterminedKeys, Surroundings};
 
 use super::{AttachedDocument, Grant};
 
@@ -22,6 +22,9 @@ pub struct AuthzRequest {
     /// Which condition keys follow from caller, resource and surroundings beside those that the
     /// operation gives.
     pub supplied: Supplied,
+    /// Which of the condition keys that policies may read this request has, or is known not to have;
+    /// none where that is so of all. A policy that reads another one denies.
+    pub determined: Option<Arc<DeterminedKeys>>,
 }
 
 /// Which condition keys a request has beside those that its operation gives.

@@ -79,6 +79,7 @@ fn request(principal: &str, action: &str, resource: Resource) -> AuthzRequest {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
         supplied: Supplied::All,
+        determined: None,
     }
 }
 

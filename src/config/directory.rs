@@ -92,21 +92,7 @@ fn resolve(path: &Path, entry: &AccessKeyEntry) -> Result<ResolvedSecrets, Confi
         member: format!("{}.{member}", entry.member),
         message,
     };
-    let secret = match &entry.secret {
-        SecretSource::Inline(secret) => secret.clone(),
-        SecretSource::File(file) => {
-            let text = read_secret(&base.join(file), "read the secret")
-                .map_err(|error| at(entry.secret_place, "secret_file", error.to_string()))?;
-            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        SecretSource::Env(name) => Zeroizing::new(std::env::var(name).map_err(|_| {
-            at(
-                entry.secret_place,
-                "secret_env",
-                format!("the environment variable {name} is not set, or not Unicode text"),
-            )
-        })?),
-    };
+    let secret = secret(base, &entry.secret).map_err(|(member, message)| at(entry.secret_place, member, message))?;
     let mut session_policies = Vec::with_capacity(entry.session_policies.len());
     for policy in &entry.session_policies {
         let file = base.join(&policy.path);
@@ -115,6 +101,21 @@ fn resolve(path: &Path, entry: &AccessKeyEntry) -> Result<ResolvedSecrets, Confi
         session_policies.push((name_of(&file), text));
     }
     Ok(ResolvedSecrets { secret, session_policies })
+}
+
+/// The secret that is named; or the member that is wrong, and how.
+pub(super) fn secret(base: &Path, source: &SecretSource) -> Result<Zeroizing<String>, (&'static str, String)> {
+    match source {
+        SecretSource::Inline(secret) => Ok(secret.clone()),
+        SecretSource::File(file) => {
+            let text =
+                read_secret(&base.join(file), "read the secret").map_err(|error| ("secret_file", error.to_string()))?;
+            Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        SecretSource::Env(name) => std::env::var(name)
+            .map(Zeroizing::new)
+            .map_err(|_| ("secret_env", format!("the environment variable {name} is not set, or not Unicode text"))),
+    }
 }
 
 /// A file's name as errors show it.

@@ -15,6 +15,7 @@ use super::quotas::QuotasTable;
 use super::tls::TlsTable;
 use super::token_service::{MfaDeviceTable, OidcProviderTable};
 use super::units::{Shown, Size, Span};
+use super::upstreams::{self, UpstreamTable};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
     LogFormat, LogSettings, RootKeySource, SignatureSettings, StoreSettings,
@@ -146,6 +147,7 @@ struct File {
     quotas: QuotasTable,
     store: StoreTable,
     external_key_stores: ExternalKeyStoreTable,
+    upstream: Vec<UpstreamTable>,
 }
 
 #[derive(Deserialize, Default)]
@@ -331,6 +333,7 @@ impl File {
                 cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
             },
             external_key_stores: self.external_key_stores.resolve(base, source)?,
+            upstreams: upstreams::resolve(self.upstream, base, source)?,
             data_dir,
         })
     }

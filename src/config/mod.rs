@@ -16,6 +16,7 @@ mod settings;
 mod tls;
 mod token_service;
 mod units;
+mod upstreams;
 
 pub use access_keys::{AddedKey, add_access_key};
 pub use data_dir::{DataDir, UNFINISHED_RESTORE, prepare_data_dir, require_new_data_dir};
@@ -32,3 +33,4 @@ pub use settings::{
 };
 pub use tls::{ClientCertificates, TlsSettings};
 pub use token_service::{KeySetSource, MfaDeviceSettings, MfaSecret, OidcProviderSettings};
+pub use upstreams::{ResignSettings, ResourcePolicySettings, UpstreamAccount, UpstreamSettings};

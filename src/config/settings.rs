@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, TlsSettings};
+use super::{ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, TlsSettings, UpstreamSettings};
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// `[external_key_stores]`.
     pub external_key_stores: ExternalKeyStoreSettings,
+    /// `[[upstream]]`.
+    pub upstreams: Vec<UpstreamSettings>,
 }
 
 /// `[iam]`: where identities come from.

@@ -43,10 +43,11 @@ pub struct AccessKeyEntry {
 }
 
 /// Where a secret access key is.
+#[derive(Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// In the credentials file itself.
+    /// In the file itself.
     Inline(Zeroizing<String>),
-    /// In that file, relative to the credentials file.
+    /// In that file, relative to the one that names it.
     File(PathBuf),
     /// In that environment variable.
     Env(String),

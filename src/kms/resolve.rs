@@ -217,6 +217,7 @@ impl Asking<'_> {
                 operation,
                 surroundings: Arc::clone(self.surroundings),
                 supplied: Supplied::All,
+                determined: None,
             },
             resource_policy: None,
             grants: Vec::new(),

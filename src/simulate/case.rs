@@ -62,6 +62,7 @@ impl Case {
             operation,
             surroundings: surroundings(now),
             supplied: Supplied::Implied { now: now.is_some() },
+            determined: None,
         };
         Ok(Self { request, policies: library.policies(members, base)?, grants, grant_places, encryption_context })
     }

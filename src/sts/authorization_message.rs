@@ -140,6 +140,7 @@ mod tests {
                 now: "2026-01-01T00:00:00Z".parse().unwrap(),
             }),
             supplied: Supplied::All,
+            determined: None,
         }
     }
 

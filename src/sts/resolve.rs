@@ -294,6 +294,7 @@ impl Asks<'_> {
                 operation: self.conditions.clone() as Vec<(Cow<'static, str>, ContextValue<'static>)>,
                 surroundings: Arc::clone(self.asking.surroundings),
                 supplied: Supplied::All,
+                determined: None,
             },
             resource_policy: policy.cloned(),
             grants: Vec::new(),

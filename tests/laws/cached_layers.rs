@@ -166,6 +166,7 @@ fn request(scene: &Scene) -> AuthzRequest {
             now: start + jiff::SignedDuration::from_millis(scene.at),
         }),
         supplied: scene.supplied,
+        determined: None,
     }
 }
 

@@ -250,6 +250,7 @@ fn request(case: &Case, supplied: Supplied) -> AuthzRequest {
             now: case.now.as_deref().unwrap_or("2024-05-06T00:00:00Z").parse().unwrap(),
         }),
         supplied,
+        determined: None,
     }
 }
 

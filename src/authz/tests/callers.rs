@@ -131,3 +131,47 @@ fn a_clock_that_is_not_supplied_is_absent_and_its_decision_is_kept() {
     }
     assert_eq!(authorizer.counters().uncached.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
+
+#[test]
+fn a_condition_key_that_nobody_can_tell_denies_and_so_does_one_that_is_there_twice() {
+    let all = r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}"#;
+    let reads = |key: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Action": "s3:*", "Resource": "*",
+                "Condition": {{"ForAllValues:StringEquals": {{"{key}": "a"}}}}}}"#
+        )
+    };
+    // A time in a string operator is read at every moment: such a decision is not kept.
+    let clock = r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*",
+        "Condition": {"StringLike": {"aws:CurrentTime": "20*"}}}"#;
+    let bucket = || Resource::Other { arn: "arn:aws:s3:::b".parse().unwrap(), account: None };
+    let mut asked = request(USER, "s3:ListBucket", bucket());
+    asked.determined = Some(Arc::new(["s3:prefix"].into_iter().map(Arc::from).collect()));
+    let decide = |asked: &AuthzRequest, statements: &[&str]| {
+        let own = own(statements, None, None);
+        let applicable = Applicable::new(&own);
+        let authorizer = Authorizer::new(Settings::default());
+        let decision = authorizer.decide(asked, &applicable);
+        assert_eq!(*decision, authorizer.decide_uncached(asked, &applicable));
+        (decision.outcome, decision.message.clone().unwrap_or_default())
+    };
+    assert_eq!(decide(&asked, &[all]).0, Outcome::Allow);
+    assert_eq!(decide(&asked, &[&reads("s3:prefix")]).0, Outcome::Allow);
+    for key in ["s3:ExistingObjectTag/a", "aws:ResourceTag/a", "aws:TagKeys"] {
+        let (outcome, message) = decide(&asked, &[clock, all, &reads(key)]);
+        assert_eq!(outcome, Outcome::ImplicitDeny, "{key}");
+        let because =
+            format!("because a policy reads the condition key {}, which cannot be determined", key.to_lowercase());
+        assert!(message.ends_with(&because), "{message}");
+    }
+    // An unknown value is found wherever it stands, also where the decision could not be kept.
+    asked.determined = None;
+    asked.operation = ["a", "b"].map(|value| ("s3:prefix".into(), ContextValue::Text(value.into()))).to_vec();
+    let policy = attached(
+        DocumentKind::ResourcePolicy,
+        r#"{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"StringEquals": {"s3:prefix": "b"}}}"#,
+    );
+    let own = own(&[clock], None, None);
+    let applicable = Applicable { resource_policy: Some(&policy), ..Applicable::new(&own) };
+    assert_eq!(Authorizer::new(Settings::default()).decide(&asked, &applicable).outcome, Outcome::ImplicitDeny);
+}
