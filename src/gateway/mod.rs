@@ -20,6 +20,7 @@ mod explanation;
 mod form;
 mod http_1;
 mod http_2;
+mod key_sets;
 mod kms_call;
 mod outbound;
 mod patience;

@@ -138,13 +138,20 @@ impl XksTransport for Outbound {
 /// The certificate authorities that a proxy's certificate may be of; none where no proxy is called.
 fn roots(config: &Config) -> Result<RootCertStore, ConfigError> {
     let settings = &config.external_key_stores;
-    let refused = |message: String| config.error("external_key_stores.ca_file", message);
-    let mut roots = RootCertStore::empty();
     if settings.hosts.is_empty() {
-        return Ok(roots);
+        return Ok(RootCertStore::empty());
     }
-    if let Some(file) = &settings.ca_file {
-        let refused = |what: &dyn Display| refused(format!("{}: {what}", file.display()));
+    roots_of(settings.ca_file.as_deref()).map_err(|message| config.error("external_key_stores.ca_file", message))
+}
+
+/// The certificate authorities of a file, or the system's.
+///
+/// # Errors
+/// Where there are none.
+pub(super) fn roots_of(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    if let Some(file) = ca_file {
+        let refused = |what: &dyn Display| format!("{}: {what}", file.display());
         for certificate in certificates(file).map_err(|error| refused(&error))? {
             roots.add(certificate).map_err(|error| refused(&error))?;
         }
@@ -156,7 +163,7 @@ fn roots(config: &Config) -> Result<RootCertStore, ConfigError> {
     // Some that can't be used are no reason not to use the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(refused("the system has no certificate authorities; name a file of them".to_owned()));
+        return Err("the system has no certificate authorities; name a file of them".to_owned());
     }
     Ok(roots)
 }
@@ -188,7 +195,7 @@ fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     }
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(inner) = within(error) {
         error = inner;

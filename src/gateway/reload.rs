@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ServerConfig;
 
 use super::engine;
+use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
 use super::state::{Live, State};
 use crate::cedar::Documents;
@@ -19,18 +20,19 @@ pub(super) struct Reloader {
 }
 
 /// What a configuration brings.
-type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound);
+type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound, KeySetFetcher);
 
 impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
         match self.prepare(state) {
-            Ok((config, live, tls, outbound)) => {
+            Ok((config, live, tls, outbound, key_sets)) => {
                 state.limits.send_replace(config.limits);
                 state.tls.send_replace(tls);
                 state.kms.serve_regions(config.regions.clone());
                 state.kms.enforce_quotas(engine::quotas(&config.quotas));
                 state.kms.reach_external_key_stores(Arc::new(outbound));
+                state.sts.fetch_key_sets(Box::new(key_sets));
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();
@@ -56,6 +58,7 @@ impl Reloader {
         })?;
         let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
         let outbound = Outbound::new(&config)?;
-        Ok((config, live, tls, outbound))
+        let key_sets = KeySetFetcher::new(&config)?;
+        Ok((config, live, tls, outbound, key_sets))
     }
 }

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::admin_access::AdminAccess;
+use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
@@ -196,6 +197,7 @@ async fn open(
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
     let outbound = Outbound::new(config)?;
+    let key_sets = KeySetFetcher::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
@@ -211,6 +213,7 @@ async fn open(
     .await?;
     let sealing_key = kms.sealing_key().await.map_err(|error| ServeError::SealingKey(error.to_string()))?;
     let sts = Sts::new(Arc::new(sealing_key), Arc::clone(documents));
+    sts.fetch_key_sets(Box::new(key_sets));
     let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents))?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));

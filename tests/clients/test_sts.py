@@ -105,13 +105,13 @@ def number(value):
 class Provider:
     """An identity provider: it signs tokens and tells its keys."""
 
-    rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    ec = ec.generate_private_key(ec.SECP256R1())
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    curve = ec.generate_private_key(ec.SECP256R1())
     foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @classmethod
     def jwks(cls):
-        public, point = cls.rsa.public_key().public_numbers(), cls.ec.public_key().public_numbers()
+        public, point = cls.own.public_key().public_numbers(), cls.curve.public_key().public_numbers()
         return {"keys": [
             {"kty": "RSA", "kid": "rsa-1", "use": "sig", "alg": "RS256", "n": number(public.n), "e": number(public.e)},
             {"kty": "EC", "kid": "ec-1", "use": "sig", "crv": "P-256", "x": b64(point.x.to_bytes(32, "big")), "y": b64(point.y.to_bytes(32, "big"))},
@@ -126,12 +126,12 @@ class Provider:
         head = {"alg": algorithm, "kid": kid, "typ": "JWT", **(header or {})}
         signed = b64(json.dumps(head).encode()) + "." + b64(json.dumps(claims).encode())
         if algorithm == "RS256":
-            signature = (key or cls.rsa).sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+            signature = (key or cls.own).sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         elif algorithm == "ES256":
-            r, s = decode_dss_signature(cls.ec.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+            r, s = decode_dss_signature(cls.curve.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
             signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         elif algorithm == "HS256":
-            public = cls.rsa.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            public = cls.own.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
             signature = hmac.new(public, signed.encode(), hashlib.sha256).digest()
         else:
             signature = b""
@@ -214,11 +214,11 @@ def refused(code, call, *arguments, **more):
     return error.value.response
 
 
-def cli(server, home, *arguments, status=0, **environment):
+def cli(server, home, *arguments, succeeds=True, **environment):
     done = subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=60, env={
         "PATH": os.environ["PATH"], "HOME": str(home), "AWS_ENDPOINT_URL": server.gateway, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": str(home / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"), **environment})
-    assert done.returncode == status, (done.stdout, done.stderr)
+    assert (done.returncode == 0) == succeeds, (done.stdout, done.stderr)
     return json.loads(done.stdout) if done.stdout.strip() else done.stderr
 
 
@@ -247,7 +247,7 @@ def test_a_role_profile_works_unmodified(house, tmp_path):
     assert who == {"UserId": "AROAWORKER00000000000:nightly", "Account": ACCOUNT, "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Worker/nightly"}
     key = cli(house, home, "kms", "create-key", "--profile", "worker")["KeyMetadata"]
     assert cli(house, home, "kms", "describe-key", "--key-id", key["KeyId"], "--profile", "external")["KeyMetadata"]["Arn"] == key["Arn"]
-    assert "AccessDenied" in cli(house, home, "kms", "list-keys", "--profile", "unknown", status=254)
+    assert "AccessDenied" in cli(house, home, "kms", "list-keys", "--profile", "unknown", succeeds=False)
     who = cli(house, home, "sts", "get-caller-identity", "--profile", "next")
     assert who["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/Next/")
     who = cli(house, home, "sts", "get-caller-identity", "--profile", "alice")
