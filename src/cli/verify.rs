@@ -112,9 +112,9 @@ fn check(args: &Args, request: &RawRequest, key: &OneKey) -> Result<Report, Stri
         path: &request.path,
         query: request.query.as_deref(),
         headers: &request.headers,
-        body: &request.body,
     };
-    let claimed = claimed_scope(&request.headers).map_or("", |scope| scope.service);
+    let claimed = claimed_scope(&request.headers, request.query.as_deref());
+    let claimed = claimed.as_ref().map_or("", |scope| &*scope.service);
     let mut profile = Profile::general(args.service.as_deref().unwrap_or(claimed));
     if let Some(normalize) = args.normalize_path {
         profile = profile.with_normalize_path(normalize);
@@ -123,8 +123,8 @@ fn check(args: &Args, request: &RawRequest, key: &OneKey) -> Result<Report, Stri
     let verifier = Verifier::new(settings).map_err(|error| error.to_string())?;
     let now = args.now.unwrap_or_else(|| SystemClock.now());
 
-    let outcome = verifier.verify(&profile, &received, key, Times { signature: now, session: now });
-    let workings = Workings::of(&profile, &received, key);
+    let outcome = verifier.verify(&profile, &received, &request.body, key, Times { signature: now, session: now });
+    let workings = Workings::of(&profile, &received, &request.body, key);
     let mut report = Report {
         canonical_request: workings.canonical_request,
         string_to_sign: workings.string_to_sign,

@@ -172,7 +172,7 @@ fn hop_by_hop(headers: &HeaderMap) -> Result<(), Rejection> {
     }
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -90,6 +90,31 @@ impl Call {
         outcome: Result<Success<'_>, &Failure>,
         event_id: Uuid,
     ) -> Result<(), AuditError> {
+        match outcome {
+            Ok(success) => self.write(report, Ok(success), event_id).await,
+            Err(failure) => {
+                let code = self.form.code(failure.code);
+                self.write(report, Err((code, failure.message.as_deref())), event_id).await
+            }
+        }
+    }
+
+    /// Records that an upstream refused or failed, by the code of its error.
+    pub(super) async fn record_failed(
+        &self,
+        report: &Report,
+        code: &str,
+        message: Option<&str>,
+    ) -> Result<(), AuditError> {
+        self.write(report, Err((code, message)), request_id::next()).await
+    }
+
+    async fn write(
+        &self,
+        report: &Report,
+        outcome: Result<Success<'_>, (&str, Option<&str>)>,
+        event_id: Uuid,
+    ) -> Result<(), AuditError> {
         let state = &*self.state;
         let mut id = Uuid::encode_buffer();
         let caller = &self.identity.caller;
@@ -118,7 +143,7 @@ impl Call {
             user_agent: self.surroundings.user_agent.as_deref(),
             parameters: report.parameters.as_ref().map(JsonText::as_str),
             response: success.and_then(|success| success.response).filter(|elements| !elements.is_null()),
-            error: outcome.err().map(|failure| (self.form.code(failure.code), failure.message.as_deref())),
+            error: outcome.err(),
             resources,
             decisions: &decisions,
             explanation: report.explanation.as_ref(),

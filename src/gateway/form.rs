@@ -1,4 +1,7 @@
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
+
+use crate::sigv4::Dialect;
 
 /// How answers are written: the protocol that the request speaks (Smithy, "AWS protocols"), or the
 /// plain form of the KMS endpoint.
@@ -37,6 +40,17 @@ impl Form {
         }
     }
 
+    /// The form of a request to a service that nobody knows, by what its head looks like.
+    pub(super) fn of_any(parts: &Parts) -> Self {
+        let has_target = parts.headers.contains_key("x-amz-target");
+        match media_type(&parts.headers) {
+            _ if has_target => Self::of_json(&parts.headers),
+            Some(media_type) if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Self::Query,
+            Some(media_type) if media_type.eq_ignore_ascii_case(b"application/json") => Self::RestJson,
+            _ => Self::S3,
+        }
+    }
+
     /// The `Content-Type` of answers.
     pub(super) fn content_type(self) -> &'static str {
         match self {
@@ -48,19 +62,22 @@ impl Form {
         }
     }
 
+    /// How a refused signature is told.
+    pub(super) fn dialect(self) -> Dialect {
+        match self {
+            Self::AwsJson | Self::AwsJson10 | Self::PlainJson => Dialect::Json,
+            Self::Query => Dialect::Query,
+            Self::RestJson => Dialect::RestJson,
+            Self::S3 => Dialect::S3,
+        }
+    }
+
     /// An error's code as services of the form call it. JSON services have the names of exceptions;
     /// XML services have the older ones (IAM User Guide, "Common errors"; S3 API Reference, "Error
     /// responses").
     pub(super) fn code(self, code: &'static str) -> &'static str {
         let (query, s3) = match code {
             "AccessDeniedException" => ("AccessDenied", "AccessDenied"),
-            "UnrecognizedClientException" => ("InvalidClientTokenId", "InvalidAccessKeyId"),
-            "ExpiredTokenException" => ("ExpiredToken", "ExpiredToken"),
-            // Of an identity provider's token, STS alone has the name of the exception.
-            "ExpiredIdentityTokenException" => ("ExpiredTokenException", "ExpiredToken"),
-            "InvalidSignatureException" => ("SignatureDoesNotMatch", "SignatureDoesNotMatch"),
-            "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", "AccessDenied"),
-            "IncompleteSignatureException" => ("IncompleteSignature", "AuthorizationHeaderMalformed"),
             "UnknownOperationException" => ("InvalidAction", "NotImplemented"),
             "ValidationException" => ("ValidationError", "InvalidRequest"),
             "SerializationException" => ("MalformedQueryString", "InvalidRequest"),
@@ -80,19 +97,9 @@ impl Form {
     /// The status of an error whose status in AWS JSON is `json`: what is forbidden is 400 there and 403
     /// elsewhere.
     pub(super) fn status(self, code: &str, json: StatusCode) -> StatusCode {
-        const FORBIDDEN: [&str; 6] = [
-            "AccessDeniedException",
-            "UnrecognizedClientException",
-            "ExpiredTokenException",
-            "InvalidSignatureException",
-            "MissingAuthenticationTokenException",
-            "IncompleteSignatureException",
-        ];
         match self {
             Self::AwsJson | Self::AwsJson10 | Self::PlainJson => json,
-            // S3 alone answers this one with 400.
-            Self::S3 if code == "ExpiredTokenException" => StatusCode::BAD_REQUEST,
-            Self::Query | Self::RestJson | Self::S3 if FORBIDDEN.contains(&code) => StatusCode::FORBIDDEN,
+            Self::Query | Self::RestJson | Self::S3 if code == "AccessDeniedException" => StatusCode::FORBIDDEN,
             Self::Query | Self::RestJson | Self::S3 => json,
         }
     }
@@ -137,9 +144,8 @@ mod tests {
             (Form::AwsJson, "AccessDeniedException", "AccessDeniedException", 400),
             (Form::RestJson, "AccessDeniedException", "AccessDeniedException", 403),
             (Form::Query, "AccessDeniedException", "AccessDenied", 403),
-            (Form::S3, "UnrecognizedClientException", "InvalidAccessKeyId", 403),
-            (Form::S3, "ExpiredTokenException", "ExpiredToken", 400),
-            (Form::Query, "ExpiredTokenException", "ExpiredToken", 403),
+            (Form::S3, "AccessDeniedException", "AccessDenied", 403),
+            (Form::S3, "ThrottlingException", "SlowDown", 400),
             (Form::Query, "ValidationException", "ValidationError", 400),
             (Form::S3, "NoSuchKey", "NoSuchKey", 400),
         ] {

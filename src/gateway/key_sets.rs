@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 
-use super::outbound::roots_of;
+use super::trust::{self, innermost};
 use crate::config::{Config, ConfigError, KeySetSource};
 use crate::sts::KeySetTransport;
 
@@ -38,7 +38,7 @@ impl KeySetFetcher {
         for provider in &config.iam.oidc_providers {
             let KeySetSource::Url(url) = &provider.keys else { continue };
             let refused = |message: String| config.error("iam.oidc_provider", message);
-            let roots = roots_of(provider.ca_file.as_deref()).map_err(refused)?;
+            let roots = trust::roots(provider.ca_file.as_deref()).map_err(refused)?;
             let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
                 .map_err(|error| refused(error.to_string()))?
@@ -59,12 +59,12 @@ impl KeySetFetcher {
         let client = self.0.get(url).ok_or_else(|| "it is not in the configuration any more".to_owned())?;
         let request = Request::get(url).header(ACCEPT, "application/json").body(Empty::new());
         let request = request.map_err(|error| error.to_string())?;
-        let answer = client.request(request).await.map_err(|error| super::outbound::innermost(&error))?;
+        let answer = client.request(request).await.map_err(|error| innermost(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(format!("it answers {}", answer.status()));
         }
         let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
-        Ok(body.map_err(|error| super::outbound::innermost(&*error))?.to_bytes().to_vec())
+        Ok(body.map_err(|error| innermost(&*error))?.to_bytes().to_vec())
     }
 }
 

@@ -18,6 +18,7 @@ mod dispatch;
 mod engine;
 mod explanation;
 mod form;
+mod forward;
 mod http_1;
 mod http_2;
 mod key_sets;
@@ -37,6 +38,7 @@ mod server;
 mod state;
 mod sts_call;
 mod telemetry;
+mod trust;
 
 pub use admin_client::{AdminClient, AdminError};
 pub use engine::open_stopped;

@@ -8,11 +8,9 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::fmt::Display;
 use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,12 +25,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
+use super::trust;
+use super::trust::{innermost, within};
 use crate::config::{Config, ConfigError};
 use crate::kms::{XksAnswer, XksRequest, XksTransport, XksTransportError};
 use crate::store::BoxFuture;
@@ -141,35 +139,7 @@ fn roots(config: &Config) -> Result<RootCertStore, ConfigError> {
     if settings.hosts.is_empty() {
         return Ok(RootCertStore::empty());
     }
-    roots_of(settings.ca_file.as_deref()).map_err(|message| config.error("external_key_stores.ca_file", message))
-}
-
-/// The certificate authorities of a file, or the system's.
-///
-/// # Errors
-/// Where there are none.
-pub(super) fn roots_of(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    if let Some(file) = ca_file {
-        let refused = |what: &dyn Display| format!("{}: {what}", file.display());
-        for certificate in certificates(file).map_err(|error| refused(&error))? {
-            roots.add(certificate).map_err(|error| refused(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(refused(&"there is no certificate in it; give one or several as PEM"));
-        }
-        return Ok(roots);
-    }
-    // Some that can't be used are no reason not to use the others.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err("the system has no certificate authorities; name a file of them".to_owned());
-    }
-    Ok(roots)
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
-    CertificateDer::pem_file_iter(file)?.collect()
+    trust::roots(settings.ca_file.as_deref()).map_err(|message| config.error("external_key_stores.ca_file", message))
 }
 
 /// What a failed request says of the proxy.
@@ -185,22 +155,6 @@ fn kind_of(error: &hyper_util::client::legacy::Error) -> XksTransportError {
         cause = within(present);
     }
     XksTransportError::Unreachable
-}
-
-/// What is within an error; an I/O error hides the one that it was made of.
-fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
-}
-
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(inner) = within(error) {
-        error = inner;
-    }
-    error.to_string()
 }
 
 /// Looks names up, but for those whose address is configured.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
@@ -14,15 +15,16 @@ use super::admission::{Rejection, admit, admit_length, name_host};
 use super::body::{self, BodyError};
 use super::call::{Call, unrecorded};
 use super::form::Form;
+use super::forward::{Content, Stream};
 use super::respond::{Answer, Failure, bare};
 use super::route::{Route, Service};
 use super::server::Peer;
 use super::state::State;
 use super::telemetry::{Outcome, Stage, operation_name};
-use super::{dispatch, kms_call, request_id, sts_call};
+use super::{admission, dispatch, forward, kms_call, request_id, sts_call};
 use crate::audit::{ApiCall, Identity as AuditIdentity, Record};
 use crate::aws::{Clock, Region, Surroundings};
-use crate::sigv4::{Received, Refusal, RefusalKind, Times, claimed_scope};
+use crate::sigv4::{Payload, Received, Refusal, RefusalKind, Times, claimed_scope};
 
 /// One request of the gateway's listener, from its head to its answer.
 pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incoming>) -> Answer {
@@ -39,32 +41,55 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     if let Err(rejection) = admit(&parts, live.limits.max_headers as usize) {
         return rejected(&state, rejection, Form::of(&parts.headers), request_id);
     }
-    let route = live.routes.route(&parts);
-    let form = route.form(&parts);
-    let limit = live.max_body_bytes();
-    if let Err(rejection) = route.admit(&parts).and_then(|()| admit_length(&parts.headers, limit)) {
-        return rejected(&state, rejection, form, request_id);
-    }
-    let body = match body::read(body, limit, live.limits.body_timeout, peer.bodies.as_deref()).await {
-        Ok(body) => body,
-        Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
+    let route = match live.routes.route(&parts) {
+        Ok(route) => route,
+        Err(service) => return rejected(&state, Rejection::unserved(&service), Some(Form::of_any(&parts)), request_id),
     };
-    stopwatch.lap(Stage::Body);
-
-    if matches!(route.service, Service::Sts)
-        && let Some(operation) = sts_call::unsigned(&parts, &body)
-    {
-        return sts_call::perform_unsigned(state, Arc::clone(&live), &parts, &peer, request_id, operation).await;
+    let form = route.form(&parts);
+    if let Err(rejection) = route.admit(&parts) {
+        return rejected(&state, rejection, form, request_id);
     }
     let received = Received {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &parts.headers,
-        body: &body,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let verified = live.verifier.verify(&route.profile, &received, &live.sessions, times);
+    let (source, profile) = (&live.sessions, &route.profile);
+    let payload = match &route.service {
+        Service::Kms | Service::Sts => Payload::Whole,
+        Service::Upstream(_) => Payload::of(profile, received.headers, received.query),
+    };
+    let (verified, content) = if payload == Payload::Whole {
+        let limit = match &route.service {
+            Service::Kms | Service::Sts => live.max_body_bytes(),
+            Service::Upstream(upstream) => upstream.max_body_bytes,
+        };
+        if let Err(rejection) = admit_length(&parts.headers, limit) {
+            return rejected(&state, rejection, form, request_id);
+        }
+        let body = match body::read(body, limit, live.limits.body_timeout, peer.bodies.as_deref()).await {
+            Ok(body) => body,
+            Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
+        };
+        stopwatch.lap(Stage::Body);
+        if matches!(route.service, Service::Sts)
+            && let Some(operation) = sts_call::unsigned(&parts, &body)
+        {
+            return sts_call::perform_unsigned(state, Arc::clone(&live), &parts, &peer, request_id, operation).await;
+        }
+        (live.verifier.verify(profile, &received, &body, source, times), Content::Whole(body))
+    } else {
+        let length = admission::declared_length(&parts.headers);
+        match live.verifier.verify_head(profile, &received, source, times) {
+            Ok((verified, verifier)) => {
+                let stream = Stream::new(body, verifier, payload, length, live.limits.body_timeout);
+                (Ok(verified), Content::Streamed(Box::new(stream)))
+            }
+            Err(refusal) => (Err(refusal), Content::Whole(Bytes::new())),
+        }
+    };
     stopwatch.lap(Stage::Verify);
     let verified = match verified {
         Ok(verified) => verified,
@@ -89,13 +114,23 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         state,
     };
     drop(verified);
-    match route.service {
-        Service::Kms => kms_call::perform(call, &parts, form, body).await,
-        Service::Sts => sts_call::perform(call, &parts, body).await,
+    match (&route.service, content) {
+        (Service::Kms, Content::Whole(body)) => kms_call::perform(call, &parts, form, body).await,
+        (Service::Sts, Content::Whole(body)) => sts_call::perform(call, &parts, body).await,
+        (Service::Upstream(upstream), content) => forward::perform(call, Arc::clone(upstream), parts, content).await,
+        // Their bodies are always read.
+        (Service::Kms | Service::Sts, Content::Streamed(_)) => Failure::internal().answer(call.form, request_id),
     }
 }
 
 impl Rejection {
+    fn unserved(service: &str) -> Self {
+        let text = format!(
+            "Credential should be scoped to a service that is served here, not '{service}'. An [[upstream]] makes a service served."
+        );
+        Self::Aws(Failure::client("InvalidSignatureException", text))
+    }
+
     fn of_body(error: BodyError, limit: usize) -> Self {
         match error {
             BodyError::TooLarge => Self::Aws(Failure::too_large(limit)),
@@ -127,43 +162,43 @@ fn unauthenticated(
 ) -> Answer {
     let operation = match route.service {
         Service::Kms => dispatch::operation(parts, form).ok().and_then(operation_name),
-        Service::Sts => None,
+        Service::Sts | Service::Upstream(_) => None,
     };
+    let form = form.unwrap_or(Form::AwsJson);
     state.telemetry.request(&route.name, operation, Outcome::unauthenticated);
     tracing::debug!(code = refusal.code(), "refused");
     if refusal.kind() == RefusalKind::BadRequest {
         return bare(StatusCode::BAD_REQUEST, request_id, refusal.message());
     }
-    let claimed = claimed_scope(&parts.headers);
+    let claimed = claimed_scope(&parts.headers, parts.uri.query());
     let mut id = Uuid::encode_buffer();
     let recorded = state.audit.append(&Record::ApiCall(ApiCall {
         time: state.clock.now(),
         request_id: request_id.hyphenated().encode_lower(&mut id),
         event_id: request_id::next(),
-        identity: AuditIdentity::Unverified { access_key_id: claimed.as_ref().map(|scope| scope.access_key_id) },
+        identity: AuditIdentity::Unverified { access_key_id: claimed.as_ref().map(|scope| &*scope.access_key_id) },
         service: &route.name,
         operation,
         read_only: true,
         region: claimed
             .as_ref()
-            .map(|scope| scope.region)
+            .map(|scope| &*scope.region)
             .filter(|region| region.parse::<Region>().is_ok())
             .unwrap_or_default(),
         source_ip: Some(peer.ip().to_canonical()),
         user_agent: text(&parts.headers, &USER_AGENT).as_deref(),
         parameters: None,
         response: None,
-        error: Some((refusal.code(), Some(refusal.message()))),
+        error: Some((refusal.code_for(form.dialect()), Some(refusal.message()))),
         resources: &[],
         decisions: &[],
         explanation: None,
     }));
     let failure = match recorded {
         Err(error) => unrecorded(&error, request_id),
-        Ok(()) if refusal.kind() == RefusalKind::Unavailable => Failure::unavailable(refusal.message().to_owned()),
-        Ok(()) => Failure::client(refusal.code(), refusal.message().to_owned()),
+        Ok(()) => Failure::refused(refusal, form),
     };
-    failure.answer(form.unwrap_or(Form::AwsJson), request_id)
+    failure.answer(form, request_id)
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

@@ -6,6 +6,7 @@ use rustls::ServerConfig;
 use super::engine;
 use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
+use super::route::Routes;
 use super::state::{Live, State};
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError, Overrides, TlsSettings, load_directory};
@@ -49,8 +50,9 @@ impl Reloader {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
+        let routes = Routes::new(&config, &directory, &self.documents)?;
         let (sealing_key, documents) = (Arc::clone(state.sts.sealing_key()), Arc::clone(&self.documents));
-        let live = Live::new(&config, directory, sealing_key, documents).map_err(|error| ConfigError {
+        let live = Live::new(&config, directory, sealing_key, documents, routes).map_err(|error| ConfigError {
             file: self.file.as_ref().map(|file| file.display().to_string()),
             place: None,
             member: "signature.max_skew_seconds".to_owned(),

@@ -15,6 +15,7 @@ use super::form::Form;
 use super::plain_json;
 use super::server::BoxError;
 use crate::aws::xml;
+use crate::sigv4::Refusal;
 
 /// What hyper sends.
 pub(super) type Answer = Response<AnswerBody>;
@@ -105,6 +106,16 @@ impl Failure {
             message: Some("The request was rejected because it cannot be recorded in the audit log.".into()),
             code: "KMSInternalException",
             status: StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A signature that does not hold, in the words of the form's protocol.
+    pub(super) fn refused(refusal: &Refusal, form: Form) -> Self {
+        let dialect = form.dialect();
+        Self {
+            code: refusal.code_for(dialect),
+            message: Some(refusal.message().to_owned().into()),
+            status: StatusCode::from_u16(refusal.status_for(dialect)).unwrap_or(StatusCode::BAD_REQUEST),
         }
     }
 

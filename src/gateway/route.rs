@@ -1,5 +1,6 @@
 //! Which service a request is for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Method;
@@ -7,7 +8,12 @@ use http::request::Parts;
 
 use super::admission::{Rejection, admit_to_root};
 use super::form::Form;
+use super::forward::Upstream;
 use super::sts_call;
+use crate::cedar::Documents;
+use crate::config::{Config, ConfigError};
+use crate::identity::Directory;
+use crate::services::Protocol;
 use crate::sigv4::{Profile, claimed_scope};
 
 /// A service behind the listener.
@@ -20,12 +26,16 @@ pub(super) enum Service {
     Kms,
     /// The built-in STS.
     Sts,
+    /// An HTTP service behind the gateway.
+    Upstream(Arc<Upstream>),
 }
 
 /// The services that are served.
 pub(super) struct Routes {
     kms: Route,
     sts: Route,
+    /// By the service's name. One for `kms` takes the place of the engine.
+    upstreams: HashMap<Arc<str>, Route>,
 }
 
 /// A service with how its requests are verified.
@@ -38,17 +48,41 @@ pub(super) struct Route {
 }
 
 impl Routes {
-    pub(super) fn new() -> Self {
+    /// # Errors
+    /// An upstream's files that can't be read.
+    pub(super) fn new(config: &Config, directory: &Directory, documents: &Documents) -> Result<Self, ConfigError> {
         let route = |service, profile: Profile| Route { service, name: profile.service().into(), profile };
-        Self { kms: route(Service::Kms, Profile::kms()), sts: route(Service::Sts, Profile::general("sts")) }
+        let mut upstreams = HashMap::new();
+        for settings in &config.upstreams {
+            let upstream = Upstream::new(settings, config, directory, documents)?;
+            let profile = match settings.definition.protocol() {
+                Protocol::S3 => Profile::general(&settings.service)
+                    .with_normalize_path(false)
+                    .with_unsigned_payload(true)
+                    .with_chunked_payload(true),
+                Protocol::Json | Protocol::Query | Protocol::RestJson | Protocol::RestXml => {
+                    Profile::general(&settings.service)
+                }
+            };
+            upstreams.insert(Arc::clone(&settings.service), route(Service::Upstream(Arc::new(upstream)), profile));
+        }
+        Ok(Self { kms: route(Service::Kms, Profile::kms()), sts: route(Service::Sts, Profile::sts()), upstreams })
     }
 
-    /// The route of a request. What names no service is taken for KMS, which refuses what nobody signed.
-    pub(super) fn route(&self, parts: &Parts) -> &Route {
-        match claimed_scope(&parts.headers).map(|scope| scope.service) {
-            Some("sts") => &self.sts,
-            None if sts_call::speaks_unsigned(parts) => &self.sts,
-            _ => &self.kms,
+    /// The route of a request; none where it claims to be for a service that is not served. What names
+    /// no service at all is taken for KMS, which refuses what nobody signed.
+    pub(super) fn route(&self, parts: &Parts) -> Result<&Route, String> {
+        let claimed = claimed_scope(&parts.headers, parts.uri.query());
+        let service = match &claimed {
+            Some(scope) => &*scope.service,
+            None if sts_call::speaks_unsigned(parts) => "sts",
+            None => "kms",
+        };
+        match (self.upstreams.get(service), service) {
+            (Some(upstream), _) => Ok(upstream),
+            (None, "kms") => Ok(&self.kms),
+            (None, "sts") => Ok(&self.sts),
+            (None, other) => Err(other.to_owned()),
         }
     }
 }
@@ -56,18 +90,25 @@ impl Routes {
 impl Route {
     /// Holds a request to what its service takes at all.
     pub(super) fn admit(&self, parts: &Parts) -> Result<(), Rejection> {
-        match self.service {
+        match &self.service {
             Service::Kms => admit_to_root(parts, &[Method::POST]),
             Service::Sts => admit_to_root(parts, &[Method::POST, Method::GET]),
+            Service::Upstream(_) => Ok(()),
         }
     }
 
     /// How the request wants to be answered; none where it does not say so in a way that the service
     /// knows.
     pub(super) fn form(&self, parts: &Parts) -> Option<Form> {
-        match self.service {
+        match &self.service {
             Service::Kms => Form::of(&parts.headers),
             Service::Sts => Some(Form::Query),
+            Service::Upstream(upstream) => Some(match upstream.definition.protocol() {
+                Protocol::Json => Form::of_json(&parts.headers),
+                Protocol::Query | Protocol::RestXml => Form::Query,
+                Protocol::RestJson => Form::RestJson,
+                Protocol::S3 => Form::S3,
+            }),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
+use super::route::Routes;
 use super::server::Server;
 use super::state::{Live, State};
 use super::telemetry::{Reading, Readings, Telemetry, init_logging};
@@ -196,6 +197,7 @@ async fn open(
     tls: Option<Arc<ServerConfig>>,
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
+    let routes = Routes::new(config, &directory, documents)?;
     let outbound = Outbound::new(config)?;
     let key_sets = KeySetFetcher::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -214,7 +216,7 @@ async fn open(
     let sealing_key = kms.sealing_key().await.map_err(|error| ServeError::SealingKey(error.to_string()))?;
     let sts = Sts::new(Arc::new(sealing_key), Arc::clone(documents));
     sts.fetch_key_sets(Box::new(key_sets));
-    let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents))?;
+    let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents), routes)?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));
     kms.reach_external_key_stores(Arc::new(outbound));

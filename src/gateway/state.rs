@@ -73,6 +73,7 @@ impl Live {
         directory: Directory,
         sealing_key: Arc<SealingKey>,
         documents: Arc<Documents>,
+        routes: Routes,
     ) -> Result<Self, InvalidSkew> {
         let directory = Arc::new(directory);
         let verifier = Verifier::new(Settings {
@@ -84,7 +85,7 @@ impl Live {
             sessions: Sessions::new(Arc::clone(&directory), sealing_key, documents),
             directory,
             verifier,
-            routes: Routes::new(),
+            routes,
             limits: config.limits,
             explain: config.explain,
         })

@@ -1,16 +1,18 @@
-use super::refusal::{ALGORITHM, Refusal};
+use super::algorithm::Algorithm;
+use super::refusal::Refusal;
 
 /// The parameters of an `Authorization` header, each as it was sent; what is absent is `None`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Authorization<'a> {
+    pub(super) algorithm: Algorithm,
     pub(super) credential: Option<&'a str>,
     pub(super) signed_headers: Option<&'a str>,
     pub(super) signature: Option<&'a str>,
 }
 
 impl<'a> Authorization<'a> {
-    /// `AWS4-HMAC-SHA256`, one space, then `key=value` joined by commas, with white space after
-    /// a comma and in any order. A parameter twice, or one that is not known, is refused.
+    /// The algorithm, one space, then `key=value` joined by commas, with white space after a
+    /// comma and in any order. A parameter twice, or one that is not known, is refused.
     #[expect(clippy::needless_bitwise_bool, reason = "without a branch it is done on many bytes at once")]
     pub(super) fn parse(header: &'a [u8]) -> Result<Self, Refusal> {
         // Without an early end, so that it is done on many bytes at once.
@@ -18,16 +20,14 @@ impl<'a> Authorization<'a> {
         let header = std::str::from_utf8(header).ok().filter(|_| visible);
         let header = header.ok_or_else(Refusal::authorization_not_ascii)?;
         let (algorithm, parameters) = cut(header, b' ').unwrap_or((header, ""));
-        if algorithm != ALGORITHM {
-            return Err(Refusal::unsupported_algorithm(algorithm));
-        }
-        let mut parts = Self::default();
+        let algorithm = Algorithm::parse(algorithm)?;
+        let mut parts = Self { algorithm, credential: None, signed_headers: None, signature: None };
         if parameters.trim_ascii().is_empty() {
             return Ok(parts);
         }
         for part in parameters.split(',') {
             let part = part.trim_ascii();
-            let (name, value) = cut(part, b'=').ok_or_else(|| Refusal::not_key_value(part))?;
+            let (name, value) = cut(part, b'=').ok_or_else(|| Refusal::not_key_value(part, algorithm))?;
             let place = match name {
                 "Credential" => &mut parts.credential,
                 "SignedHeaders" => &mut parts.signed_headers,
@@ -39,14 +39,6 @@ impl<'a> Authorization<'a> {
             }
         }
         Ok(parts)
-    }
-
-    /// The three parameters, or which of them are missing.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &'static str> {
-        [("Credential", self.credential), ("Signature", self.signature), ("SignedHeaders", self.signed_headers)]
-            .into_iter()
-            .filter(|(_, value)| value.is_none())
-            .map(|(name, _)| name)
     }
 }
 
@@ -76,15 +68,22 @@ mod tests {
             assert_eq!(parsed.credential, Some("a/b"), "{header}");
             assert_eq!(parsed.signed_headers, Some("host"), "{header}");
             assert_eq!(parsed.signature, Some("00"), "{header}");
-            assert_eq!(parsed.missing().count(), 0);
         }
+    }
+
+    #[test]
+    fn both_algorithms_are_known_by_their_names() {
+        let ecdsa = Authorization::parse(b"AWS4-ECDSA-P256-SHA256 Credential=a").unwrap();
+        assert_eq!((ecdsa.algorithm, ecdsa.credential), (Algorithm::EcdsaP256Sha256, Some("a")));
+        let hmac = Authorization::parse(b"AWS4-HMAC-SHA256").unwrap();
+        assert_eq!((hmac.algorithm, hmac.credential), (Algorithm::HmacSha256, None));
     }
 
     #[test]
     fn a05_another_algorithm_is_not_supported() {
         for (header, algorithm) in [
             ("aws4-hmac-sha256 Credential=a", "aws4-hmac-sha256"),
-            ("AWS4-ECDSA-P256-SHA256 Credential=a", "AWS4-ECDSA-P256-SHA256"),
+            ("AWS4-ECDSA-P384-SHA256 Credential=a", "AWS4-ECDSA-P384-SHA256"),
             ("AWS4-HMAC-SHA512 Credential=a", "AWS4-HMAC-SHA512"),
             ("AWS4-HMAC-SHA256,Credential=a", "AWS4-HMAC-SHA256,Credential=a"),
             ("AWS4-HMAC-SHA256\tCredential=a", "AWS4-HMAC-SHA256\\tCredential=a"),
@@ -114,18 +113,13 @@ mod tests {
             ("AWS4-HMAC-SHA256 Credential=hush,", ""),
             ("AWS4-HMAC-SHA256 Credential=hush,,Signature=00", ""),
         ] {
-            assert_eq!(Authorization::parse(header.as_bytes()).unwrap_err(), Refusal::not_key_value(part));
+            assert_eq!(
+                Authorization::parse(header.as_bytes()).unwrap_err(),
+                Refusal::not_key_value(part, Algorithm::HmacSha256)
+            );
             assert!(!refused(header).contains("hush"));
         }
         assert_eq!(refused("AWS4-HMAC-SHA256 credential=a"), Refusal::unknown_parameter("credential").to_string());
         assert_eq!(refused("AWS4-HMAC-SHA256 Credential=\u{e9}"), Refusal::authorization_not_ascii().to_string());
-    }
-
-    #[test]
-    fn missing_parameters_are_counted_in_aws_order() {
-        let nothing = Authorization::parse(b"AWS4-HMAC-SHA256").unwrap();
-        assert_eq!(nothing.missing().collect::<Vec<_>>(), ["Credential", "Signature", "SignedHeaders"]);
-        let some = Authorization::parse(b"AWS4-HMAC-SHA256 Signature=").unwrap();
-        assert_eq!(some.missing().collect::<Vec<_>>(), ["Credential", "SignedHeaders"]);
     }
 }

@@ -1,9 +1,11 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use super::algorithm::Algorithm;
 use super::content_sha256::hex;
 use super::profile::Paths;
-use super::refusal::{ALGORITHM, Refusal};
+use super::refusal::Refusal;
 use super::signed_headers::SignedHeaders;
+use super::verify::Received;
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -37,23 +39,40 @@ pub(super) fn escapes_are_well_formed(text: &str) -> bool {
     text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()))
 }
 
+/// The parameters of the query that are no part of what was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// The signature itself.
+    Signature,
+    /// Also the session token, which a few services' clients append after signing.
+    SignatureAndToken,
+}
+
+impl LeftOut {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::Signature => name == "X-Amz-Signature",
+            Self::SignatureAndToken => matches!(name, "X-Amz-Signature" | "X-Amz-Security-Token"),
+        }
+    }
+}
+
 /// Appends the canonical request. Path and query have passed their checks, and every signed
 /// header is there.
 pub(super) fn write_request(
     out: &mut Vec<u8>,
-    method: &str,
-    path: &str,
+    received: &Received<'_>,
     paths: Paths,
-    query: Option<&str>,
+    leave_out: LeftOut,
     signed: &SignedHeaders<'_>,
     content_sha256: &[u8],
 ) {
-    out.extend_from_slice(method.as_bytes());
+    out.extend_from_slice(received.method.as_bytes());
     out.push(b'\n');
-    write_path(out, path, paths);
+    write_path(out, received.path, paths);
     out.push(b'\n');
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        write_query(out, query);
+    if let Some(query) = received.query.filter(|query| !query.is_empty()) {
+        write_query(out, query, leave_out);
     }
     out.push(b'\n');
     for header in &signed.list {
@@ -73,8 +92,14 @@ pub(super) fn write_request(
 }
 
 /// Appends the string to sign: algorithm, date, scope, hash of the canonical request.
-pub(super) fn write_string_to_sign(out: &mut Vec<u8>, date: &str, scope: &str, request_hash: &[u8; 32]) {
-    out.extend_from_slice(ALGORITHM.as_bytes());
+pub(super) fn write_string_to_sign(
+    out: &mut Vec<u8>,
+    algorithm: Algorithm,
+    date: &str,
+    scope: &str,
+    request_hash: &[u8; 32],
+) {
+    out.extend_from_slice(algorithm.name().as_bytes());
     out.push(b'\n');
     out.extend_from_slice(date.as_bytes());
     out.push(b'\n');
@@ -118,9 +143,8 @@ fn write_path(out: &mut Vec<u8>, path: &str, paths: Paths) {
     }
 }
 
-/// Sorted by encoded name, then by encoded value; a name alone gets its `=`. A signature in the
-/// query is no part of what it signs.
-fn write_query(out: &mut Vec<u8>, query: &str) {
+/// Sorted by encoded name, then by encoded value; a name alone gets its `=`.
+fn write_query(out: &mut Vec<u8>, query: &str, leave_out: LeftOut) {
     let encode = |text: &str| {
         let decoded: Vec<u8> = percent_decode(text.as_bytes()).collect();
         percent_encode(&decoded, RESERVED).to_string()
@@ -130,7 +154,7 @@ fn write_query(out: &mut Vec<u8>, query: &str) {
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (encode(name), encode(value)))
-        .filter(|(name, _)| name != "X-Amz-Signature")
+        .filter(|(name, _)| !leave_out.has(name))
         .collect();
     pairs.sort_unstable();
     for (index, (name, value)) in pairs.iter().enumerate() {
@@ -248,8 +272,12 @@ mod tests {
             ("a=1&X-Amz-Signature=00", "a=1"),
             ("\u{1234}=bar", "%E1%88%B4=bar"),
         ] {
-            assert_eq!(written(|out| write_query(out, query)), canonical, "{query}");
+            assert_eq!(written(|out| write_query(out, query, LeftOut::Signature)), canonical, "{query}");
         }
+        let query = "X-Amz-Security-Token=t&a=1&X-Amz-Signature=00";
+        let signed = written(|out| write_query(out, query, LeftOut::Signature));
+        assert_eq!(signed, "X-Amz-Security-Token=t&a=1");
+        assert_eq!(written(|out| write_query(out, query, LeftOut::SignatureAndToken)), "a=1");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::ecdsa_key::EcdsaKey;
 use super::signing_key::SigningKey;
 
 /// A secret access key. Zeroised when dropped, never printed.
@@ -32,6 +33,8 @@ pub struct Credential<I> {
     /// The signing key of the last request that verified: most clients stay on one day, region
     /// and service.
     pub(super) last_signing_key: ArcSwapOption<SigningKey>,
+    /// What verifies its SigV4a signatures, once it was asked for; `None` in it where there is none.
+    ecdsa_key: OnceLock<Option<EcdsaKey>>,
 }
 
 /// Where credentials are found.
@@ -71,6 +74,7 @@ impl<I> Credential<I> {
             expires: None,
             identity,
             last_signing_key: ArcSwapOption::empty(),
+            ecdsa_key: OnceLock::new(),
         }
     }
 
@@ -80,6 +84,10 @@ impl<I> Credential<I> {
         self.session_token = Some(session_token);
         self.expires = expires;
         self
+    }
+
+    pub(super) fn ecdsa_key(&self) -> Option<&EcdsaKey> {
+        self.ecdsa_key.get_or_init(|| EcdsaKey::derive(&self.access_key_id, &self.secret)).as_ref()
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fmt::{self, Write};
 
-/// The only algorithm that is taken.
-pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+use super::algorithm::Algorithm;
+use super::dialect::Dialect;
 
 /// Most characters of a client's text that a message repeats.
 const ECHO: usize = 64;
@@ -11,46 +11,68 @@ const ECHO: usize = 64;
 /// The text never holds a secret, a computed signature or a whole header, and what it repeats
 /// of the request is cut to 64 characters with control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", kind.code())]
+#[error("{}: {message}", self.code())]
 pub struct Refusal {
     kind: RefusalKind,
     message: String,
 }
 
-/// The kinds of refusal. A protocol may have another code for one (STS answers
-/// `SignatureDoesNotMatch` where KMS answers `InvalidSignatureException`).
+/// The kinds of refusal. Each has a code in every [`Dialect`]; several have the same in one and
+/// differ in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
     /// Not signed at all.
     MissingAuthenticationToken,
-    /// The signature's own syntax is wrong, or it has no single reading.
+    /// The `Authorization` header's own syntax is wrong, or it has no single reading.
     IncompleteSignature,
-    /// The signature does not hold for this request, at this time, for this service.
+    /// The same of a presigned request's parameters.
+    IncompleteQuery,
+    /// The request has more than one reading: two signatures, a raw `+` in its query.
+    AmbiguousSignature,
+    /// A header that counts is not signed.
+    UnsignedHeader,
+    /// Signed for another day, region or service.
+    WrongScope,
+    /// Signed by header, with a date too far from the server's.
+    SkewedTime,
+    /// Presigned, and its time is over.
+    ExpiredRequest,
+    /// Presigned, with a date too far ahead.
+    EarlyRequest,
+    /// The signature does not hold for this request.
     InvalidSignature,
-    /// The access key is unknown, or the session token is not its own.
+    /// This service does not take a payload that is signed so, or not at all.
+    PayloadMode,
+    /// The body is to come, and the head does not say what vouches for it.
+    MissingPayloadHash,
+    /// The body is not the one whose hash was signed.
+    PayloadHash,
+    /// The access key is unknown.
     UnrecognizedClient,
+    /// The session token is not that of its access key.
+    ForeignToken,
     /// A good signature by a temporary key whose time is over.
     ExpiredToken,
+    /// A body in chunks does not say how long it is without them.
+    MissingLength,
+    /// A body ended early, or went on after its end.
+    IncompleteBody,
+    /// The framing of a body in chunks is broken.
+    InvalidChunk,
+    /// A signed chunk is larger than what is kept until its signature holds.
+    ChunkTooLarge,
+    /// What follows the chunks is not what was announced.
+    MalformedTrailer,
+    /// A checksum differs from the body's.
+    BadDigest,
+    /// `Content-MD5` is none.
+    InvalidDigest,
+    /// A checksum is malformed, missing, or of an unknown kind.
+    InvalidChecksum,
     /// A bare HTTP 400: the request line is malformed before anything is signed.
     BadRequest,
     /// The credential source could not answer: HTTP 500 or 503, never a denial.
     Unavailable,
-}
-
-impl RefusalKind {
-    /// The code of AWS JSON 1.1 services.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
-            Self::IncompleteSignature => "IncompleteSignatureException",
-            Self::InvalidSignature => "InvalidSignatureException",
-            Self::UnrecognizedClient => "UnrecognizedClientException",
-            Self::ExpiredToken => "ExpiredTokenException",
-            Self::BadRequest => "BadRequest",
-            Self::Unavailable => "ServiceUnavailableException",
-        }
-    }
 }
 
 impl Refusal {
@@ -63,7 +85,7 @@ impl Refusal {
     /// The code of AWS JSON 1.1 services, such as `InvalidSignatureException`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.kind.code()
+        self.code_for(Dialect::Json)
     }
 
     /// The text for the client.
@@ -93,10 +115,11 @@ impl Refusal {
         Self::incomplete(format!("Unsupported AWS 'algorithm': '{}'.", Echo(algorithm)))
     }
 
-    pub(super) fn not_key_value(part: &str) -> Self {
+    pub(super) fn not_key_value(part: &str, algorithm: Algorithm) -> Self {
         Self::incomplete(format!(
-            "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{ALGORITHM} ...'.",
-            Echo(part)
+            "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{} ...'.",
+            Echo(part),
+            algorithm.name()
         ))
     }
 
@@ -124,6 +147,35 @@ impl Refusal {
         Self::incomplete(sentences.join(" "))
     }
 
+    /// What the query of a presigned request lacks, in AWS's order; `X-Amz-` before each name.
+    pub(super) fn missing_parameters(names: &[&str]) -> Self {
+        let mut message = String::new();
+        for name in names {
+            let _ = write!(message, "AWS query-string parameters must include 'X-Amz-{name}'. ");
+        }
+        Self::query(message + "Re-examine the query-string parameters.")
+    }
+
+    pub(super) fn misspelt_parameter(name: &str) -> Self {
+        Self::query(format!("Query-string parameter '{name}' must be spelled so, without escapes."))
+    }
+
+    pub(super) fn repeated_query_parameter(name: &str) -> Self {
+        Self::query(format!("Query-string parameter '{name}' must not appear more than once."))
+    }
+
+    pub(super) fn parameter_not_ascii(name: &str) -> Self {
+        Self::query(format!("Query-string parameter '{name}' must be visible ASCII."))
+    }
+
+    pub(super) fn expires_syntax(got: &str) -> Self {
+        Self::query(format!("X-Amz-Expires must be a number of seconds from 0 to 604800. Got '{}'.", Echo(got)))
+    }
+
+    pub(super) fn missing_region_set() -> Self {
+        Self::incomplete("A SigV4a signature requires 'X-Amz-Region-Set'.")
+    }
+
     pub(super) fn repeated_header(name: &str) -> Self {
         Self::incomplete(format!("Header '{name}' must not appear more than once."))
     }
@@ -135,31 +187,37 @@ impl Refusal {
         ))
     }
 
-    pub(super) fn credential_parts(credential: &str) -> Self {
-        Self::incomplete(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{}'",
-            Echo(credential)
-        ))
+    pub(super) fn credential_parts(credential: &str, algorithm: Algorithm) -> Self {
+        let parts = match algorithm {
+            Algorithm::HmacSha256 => "5 slash-delimited elements, e.g. keyid/date/region/service/term",
+            Algorithm::EcdsaP256Sha256 => "4 slash-delimited elements, e.g. keyid/date/service/term",
+        };
+        Self::incomplete(format!("Credential must have exactly {parts}, got '{}'", Echo(credential)))
     }
 
     pub(super) fn two_ways_of_signing() -> Self {
-        Self::invalid("Authentication parameters in the query string do not go with an Authorization header.")
+        Self::ambiguous("Authentication parameters in the query string do not go with an Authorization header.")
+    }
+
+    /// A header beside a presigned request's parameter of the same meaning.
+    pub(super) fn header_beside_query(name: &str) -> Self {
+        Self::ambiguous(format!("A presigned request must not have a header '{name}'."))
     }
 
     pub(super) fn orphan_query_parameter() -> Self {
-        Self::invalid("Authentication parameters in the query string need 'X-Amz-Algorithm'.")
+        Self::ambiguous("Authentication parameters in the query string need 'X-Amz-Algorithm'.")
     }
 
     pub(super) fn raw_plus() -> Self {
-        Self::invalid("A raw '+' in the query string has no single reading: send '%20' or '%2B'.")
+        Self::ambiguous("A raw '+' in the query string has no single reading: send '%20' or '%2B'.")
     }
 
     pub(super) fn host_not_signed() -> Self {
-        Self::invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+        Self::unsigned_header("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     }
 
     pub(super) fn header_not_signed(name: &str) -> Self {
-        Self::invalid(format!("'{}' must be a 'SignedHeader' in the AWS Authorization.", Echo(name)))
+        Self::unsigned_header(format!("'{}' must be a 'SignedHeader' in the AWS Authorization.", Echo(name)))
     }
 
     pub(super) fn signed_headers_syntax() -> Self {
@@ -171,11 +229,18 @@ impl Refusal {
     }
 
     pub(super) fn expired(date: &str, earliest: &str, now: &str, window: &str) -> Self {
-        Self::invalid(format!("Signature expired: {date} is now earlier than {earliest} ({now} - {window})"))
+        let message = format!("Signature expired: {date} is now earlier than {earliest} ({now} - {window})");
+        Self::new(RefusalKind::ExpiredRequest, message)
     }
 
     pub(super) fn not_yet_current(date: &str, latest: &str, now: &str, window: &str) -> Self {
-        Self::invalid(format!("Signature not yet current: {date} is still later than {latest} ({now} + {window})"))
+        let message = format!("Signature not yet current: {date} is still later than {latest} ({now} + {window})");
+        Self::new(RefusalKind::EarlyRequest, message)
+    }
+
+    /// The same of a request that is signed by header: its clock is taken to be wrong.
+    pub(super) fn skewed(untimely: Self) -> Self {
+        Self { kind: RefusalKind::SkewedTime, ..untimely }
     }
 
     /// What is wrong with the scope, in AWS's order; AWS ends the first two sentences with a space.
@@ -194,26 +259,98 @@ impl Refusal {
                 Echo(terminator)
             );
         }
-        Self::invalid(message)
+        Self::new(RefusalKind::WrongScope, message)
     }
 
     pub(super) fn scope_date(scope: &str, day: &str, date: &str) -> Self {
-        Self::invalid(format!(
+        let message = format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
              '{}' != '{day}', from '{date}'.",
             Echo(scope)
-        ))
+        );
+        Self::new(RefusalKind::WrongScope, message)
     }
 
     pub(super) fn payload_mode(mode: &[u8]) -> Self {
-        Self::invalid(format!(
+        let message = format!(
             "The payload of this service must be signed: 'x-amz-content-sha256' must not be '{}'.",
             Echo(&String::from_utf8_lossy(mode))
-        ))
+        );
+        Self::new(RefusalKind::PayloadMode, message)
+    }
+
+    pub(super) fn missing_content_sha256() -> Self {
+        Self::new(RefusalKind::MissingPayloadHash, "Missing required header for this request: x-amz-content-sha256")
     }
 
     pub(super) fn payload_hash() -> Self {
-        Self::invalid("The provided 'x-amz-content-sha256' header does not match what was computed.")
+        Self::new(
+            RefusalKind::PayloadHash,
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
+    }
+
+    pub(super) fn two_content_hashes() -> Self {
+        Self::ambiguous("'x-amz-content-sha256' is given as a header and in the query string.")
+    }
+
+    pub(super) fn missing_decoded_length() -> Self {
+        Self::new(
+            RefusalKind::MissingLength,
+            "A body in chunks requires one header 'x-amz-decoded-content-length' with a number of bytes.",
+        )
+    }
+
+    pub(super) fn incomplete_body() -> Self {
+        Self::new(
+            RefusalKind::IncompleteBody,
+            "The body does not have the number of bytes that 'x-amz-decoded-content-length' says.",
+        )
+    }
+
+    pub(super) fn body_goes_on() -> Self {
+        Self::new(RefusalKind::IncompleteBody, "The body goes on after its last chunk.")
+    }
+
+    pub(super) fn chunk_syntax(what: &'static str) -> Self {
+        Self::new(RefusalKind::InvalidChunk, format!("The body's chunks are malformed: {what}."))
+    }
+
+    pub(super) fn chunk_too_large(limit: u64) -> Self {
+        Self::new(RefusalKind::ChunkTooLarge, format!("A signed chunk must not have more than {limit} bytes."))
+    }
+
+    pub(super) fn trailer(what: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::MalformedTrailer, format!("The body's trailer is malformed: {what}."))
+    }
+
+    pub(super) fn trailer_name(what: &'static str, name: &str) -> Self {
+        Self::trailer(format_args!("'{}' {what}", Echo(name)))
+    }
+
+    pub(super) fn missing_checksum() -> Self {
+        let names = "CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512 or MD5";
+        Self::new(
+            RefusalKind::InvalidChecksum,
+            format!("A body in unsigned chunks requires a trailer with its checksum: {names}."),
+        )
+    }
+
+    pub(super) fn checksum_syntax(header: &str) -> Self {
+        if header == "content-md5" {
+            return Self::new(RefusalKind::InvalidDigest, "The Content-MD5 you specified was invalid.");
+        }
+        Self::new(RefusalKind::InvalidChecksum, format!("Value for {} header is invalid.", Echo(header)))
+    }
+
+    pub(super) fn checksum_differs(header: &str) -> Self {
+        let message = match header.strip_prefix("x-amz-checksum-") {
+            Some(name) => {
+                format!("The {} you specified did not match the calculated checksum.", name.to_ascii_uppercase())
+            }
+            None => "The Content-MD5 you specified did not match what we received.".to_owned(),
+        };
+        Self::new(RefusalKind::BadDigest, message)
     }
 
     pub(super) fn signature_differs() -> Self {
@@ -223,8 +360,12 @@ impl Refusal {
         )
     }
 
-    pub(super) fn unknown_token() -> Self {
+    pub(super) fn unknown_key() -> Self {
         Self::new(RefusalKind::UnrecognizedClient, "The security token included in the request is invalid.")
+    }
+
+    pub(super) fn foreign_token() -> Self {
+        Self::new(RefusalKind::ForeignToken, "The security token included in the request is invalid.")
     }
 
     pub(super) fn expired_token() -> Self {
@@ -233,6 +374,18 @@ impl Refusal {
 
     fn incomplete(message: impl Into<String>) -> Self {
         Self::new(RefusalKind::IncompleteSignature, message)
+    }
+
+    fn query(message: impl Into<String>) -> Self {
+        Self::new(RefusalKind::IncompleteQuery, message)
+    }
+
+    fn ambiguous(message: impl Into<String>) -> Self {
+        Self::new(RefusalKind::AmbiguousSignature, message)
+    }
+
+    fn unsigned_header(message: impl Into<String>) -> Self {
+        Self::new(RefusalKind::UnsignedHeader, message)
     }
 
     fn invalid(message: impl Into<String>) -> Self {
@@ -264,7 +417,7 @@ mod tests {
             (Refusal::not_signed(), "MissingAuthenticationTokenException", "Request is missing Authentication Token"),
             (Refusal::unsupported_algorithm("x"), inc, "Unsupported AWS 'algorithm': 'x'."),
             (
-                Refusal::not_key_value("p"),
+                Refusal::not_key_value("p", Algorithm::HmacSha256),
                 inc,
                 "'p' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 ...'.",
             ),
@@ -290,9 +443,15 @@ mod tests {
                 "Date must be in ISO-8601 'basic format'. Got '2015-08-30'. See http://en.wikipedia.org/wiki/ISO_8601",
             ),
             (
-                Refusal::credential_parts("a/b"),
+                Refusal::credential_parts("a/b", Algorithm::HmacSha256),
                 inc,
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'",
+            ),
+            (
+                Refusal::missing_parameters(&["Credential", "Date"]),
+                inc,
+                "AWS query-string parameters must include 'X-Amz-Credential'. \
+                 AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",
             ),
             (
                 Refusal::two_ways_of_signing(),
@@ -362,9 +521,24 @@ mod tests {
                  Secret Access Key and signing method. Consult the service documentation for details.",
             ),
             (
-                Refusal::unknown_token(),
+                Refusal::unknown_key(),
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
+            ),
+            (
+                Refusal::checksum_differs("content-md5"),
+                "ValidationException",
+                "The Content-MD5 you specified did not match what we received.",
+            ),
+            (
+                Refusal::checksum_differs("x-amz-checksum-crc32c"),
+                "ValidationException",
+                "The CRC32C you specified did not match the calculated checksum.",
+            ),
+            (
+                Refusal::trailer_name("is there twice", "a\r"),
+                "ValidationException",
+                "The body's trailer is malformed: 'a\\r' is there twice.",
             ),
             (
                 Refusal::expired_token(),

@@ -1,17 +1,20 @@
 use http::HeaderMap;
 
+use super::authentication::Form;
 use super::authorization::cut;
 use super::profile::Profile;
 use super::refusal::Refusal;
 
 /// Headers that have one reading only while they are there once.
-const SINGLE: [&str; 8] = [
+const SINGLE: [&str; 10] = [
     "authorization",
     "content-type",
     "date",
     "host",
     "x-amz-content-sha256",
     "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-region-set",
     "x-amz-security-token",
     "x-amz-target",
 ];
@@ -20,7 +23,9 @@ const SINGLE: [&str; 8] = [
 const DATE: usize = 2;
 const CONTENT_SHA256: usize = 4;
 const AMZ_DATE: usize = 5;
-const SECURITY_TOKEN: usize = 6;
+const DECODED_LENGTH: usize = 6;
+const REGION_SET: usize = 7;
+const SECURITY_TOKEN: usize = 8;
 
 /// Most names in a `SignedHeaders` list.
 const MAX_NAMES: usize = 256;
@@ -41,6 +46,8 @@ pub(super) struct SignedHeaders<'a> {
     pub(super) date: Option<&'a [u8]>,
     pub(super) security_token: Option<&'a [u8]>,
     pub(super) content_sha256: Option<&'a [u8]>,
+    pub(super) decoded_length: Option<&'a [u8]>,
+    pub(super) region_set: Option<&'a [u8]>,
 }
 
 /// A signed header and its values in the order of arrival.
@@ -52,7 +59,7 @@ pub(super) struct SignedHeader<'a> {
 }
 
 impl<'a> SignedHeaders<'a> {
-    pub(super) fn read(text: &'a str, headers: &'a HeaderMap, profile: &Profile) -> Self {
+    pub(super) fn read(text: &'a str, headers: &'a HeaderMap, profile: &Profile, form: Form) -> Self {
         let mut read = Self {
             text,
             list: Vec::with_capacity(8),
@@ -63,9 +70,11 @@ impl<'a> SignedHeaders<'a> {
             date: None,
             security_token: None,
             content_sha256: None,
+            decoded_length: None,
+            region_set: None,
         };
         read.take_names(text);
-        let mut seen = 0_u8;
+        let mut seen = 0_u16;
         for (name, value) in headers {
             let (name, value) = (name.as_str(), value.as_bytes());
             if let Some(single) = single(name) {
@@ -77,6 +86,8 @@ impl<'a> SignedHeaders<'a> {
                     DATE => Some(&mut read.date),
                     CONTENT_SHA256 => Some(&mut read.content_sha256),
                     AMZ_DATE => Some(&mut read.amz_date),
+                    DECODED_LENGTH => Some(&mut read.decoded_length),
+                    REGION_SET => Some(&mut read.region_set),
                     SECURITY_TOKEN => Some(&mut read.security_token),
                     _ => None,
                 };
@@ -87,7 +98,7 @@ impl<'a> SignedHeaders<'a> {
             match read.list.iter_mut().find(|header| header.name == name) {
                 Some(header) if header.value.is_none() => header.value = Some(value),
                 Some(header) => header.further_values.push(value),
-                None if must_be_signed(name, profile) => {
+                None if must_be_signed(name, profile, form) => {
                     read.unsigned.get_or_insert(name);
                 }
                 None => {}
@@ -116,6 +127,19 @@ impl<'a> SignedHeaders<'a> {
         self.repeated.map_or(Ok(()), |name| Err(Refusal::repeated_header(name)))
     }
 
+    /// No header says what a presigned request's query says.
+    pub(super) fn check_beside_query(&self) -> Result<(), Refusal> {
+        let beside = [
+            ("x-amz-date", self.amz_date),
+            ("x-amz-region-set", self.region_set),
+            ("x-amz-security-token", self.security_token),
+        ];
+        match beside.into_iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => Err(Refusal::header_beside_query(name)),
+            None => Ok(()),
+        }
+    }
+
     /// The list is well formed, has `host` and only names that are there, and leaves nothing out
     /// that must be signed.
     pub(super) fn check(&self) -> Result<(), Refusal> {
@@ -139,17 +163,17 @@ impl<'a> SignedHeaders<'a> {
 
 fn single(name: &str) -> Option<usize> {
     // Few headers come this far: the lengths of names tell most of them apart.
-    if !matches!(name.len(), 4 | 10 | 12 | 13 | 20) {
+    if !matches!(name.len(), 4 | 10 | 12 | 13 | 16 | 20 | 28) {
         return None;
     }
     SINGLE.iter().position(|single| *single == name)
 }
 
-fn must_be_signed(name: &str, profile: &Profile) -> bool {
+fn must_be_signed(name: &str, profile: &Profile, form: Form) -> bool {
     match name {
         "content-type" => true,
-        // Checked against the body.
-        "x-amz-content-sha256" => false,
+        // By header, its value is the last line of the canonical request.
+        "x-amz-content-sha256" => form == Form::Query,
         "x-amz-security-token" => !profile.unsigned_token,
         _ => name.starts_with("x-amz-"),
     }
@@ -171,7 +195,7 @@ mod tests {
 
     fn outcome(signed: &str, list: &[(&str, &str)]) -> Result<(), Refusal> {
         let headers = headers(list);
-        let read = SignedHeaders::read(signed, &headers, &Profile::kms());
+        let read = SignedHeaders::read(signed, &headers, &Profile::kms(), Form::Header);
         read.check_repeated().and_then(|()| read.check())
     }
 
@@ -180,8 +204,9 @@ mod tests {
         for name in SINGLE {
             assert!(single(name).is_some(), "{name}");
         }
-        let places = [DATE, CONTENT_SHA256, AMZ_DATE, SECURITY_TOKEN].map(|place| SINGLE[place]);
-        assert_eq!(places, ["date", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"]);
+        let places = [DATE, CONTENT_SHA256, AMZ_DATE, DECODED_LENGTH, REGION_SET, SECURITY_TOKEN];
+        let names = places.map(|place| SINGLE[place].trim_start_matches("x-amz-"));
+        assert_eq!(names, ["date", "content-sha256", "date", "decoded-content-length", "region-set", "security-token"]);
     }
 
     #[test]
@@ -225,7 +250,10 @@ mod tests {
         }
         let token = headers(&[("host", "h"), ("x-amz-security-token", "t")]);
         let lenient = Profile::general("iotdevicegateway").with_unsigned_token(true);
-        assert_eq!(SignedHeaders::read("host", &token, &lenient).check(), Ok(()));
+        assert_eq!(SignedHeaders::read("host", &token, &lenient, Form::Header).check(), Ok(()));
+        let hash = headers(&[("host", "h"), ("x-amz-content-sha256", "v")]);
+        let presigned = SignedHeaders::read("host", &hash, &lenient, Form::Query);
+        assert_eq!(presigned.check(), Err(Refusal::header_not_signed("x-amz-content-sha256")));
     }
 
     #[test]
@@ -235,7 +263,7 @@ mod tests {
             assert_eq!(outcome("host", &list), Err(Refusal::repeated_header(name)));
         }
         let twice = headers(&[("host", "h"), ("via", "1"), ("via", "2"), ("via", "1")]);
-        let read = SignedHeaders::read("host;via", &twice, &Profile::kms());
+        let read = SignedHeaders::read("host;via", &twice, &Profile::kms(), Form::Header);
         assert_eq!(read.check_repeated(), Ok(()));
         assert_eq!(read.list[1].value, Some(&b"1"[..]));
         assert_eq!(read.list[1].further_values, [b"2", b"1"]);

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
@@ -12,6 +12,7 @@ use crate::aws::Region;
 
 use super::credential::{Credential, SecretKey};
 use super::credential_scope::CredentialScope;
+use super::ecdsa_key::EcdsaKey;
 
 /// A key derived for one day, region and service, held as the state of an HMAC that has taken
 /// it in. The state is zeroised when dropped.
@@ -32,6 +33,7 @@ pub(super) struct SigningKeys {
     /// Unknown access keys are worked on with a secret that nobody has.
     nobody: SecretKey,
     nobody_last: ArcSwapOption<SigningKey>,
+    nobody_ecdsa: OnceLock<Option<EcdsaKey>>,
 }
 
 /// A key, and whether it lies beside its credential already.
@@ -52,11 +54,12 @@ struct CacheKey {
 impl SigningKey {
     /// `region` and `date` of the scope have been checked: the date is that of `at`.
     pub(super) fn derive(secret: &SecretKey, version: u64, at: Timestamp, scope: &CredentialScope<'_>) -> Option<Self> {
-        let bytes = generate_signing_key(secret.expose(), SystemTime::from(at), scope.region, scope.service);
+        let region = scope.region?;
+        let bytes = generate_signing_key(secret.expose(), SystemTime::from(at), region, scope.service);
         Some(Self {
             version,
             date: scope.date.as_bytes().try_into().ok()?,
-            region: scope.region.parse().ok()?,
+            region: region.parse().ok()?,
             service: scope.service.into(),
             mac: Hmac::new_from_slice(bytes.as_ref()).ok()?,
         })
@@ -65,7 +68,7 @@ impl SigningKey {
     fn fits(&self, version: u64, scope: &CredentialScope<'_>) -> bool {
         self.version == version
             && self.date == *scope.date.as_bytes()
-            && self.region.as_str() == scope.region
+            && scope.region == Some(self.region.as_str())
             && *self.service == *scope.service
     }
 
@@ -92,6 +95,7 @@ impl SigningKeys {
             cache: moka::sync::Cache::new(capacity),
             nobody: SecretKey::from("nobody/has/this/secret/access/key/000000".to_owned()),
             nobody_last: ArcSwapOption::empty(),
+            nobody_ecdsa: OnceLock::new(),
         }
     }
 
@@ -128,6 +132,11 @@ impl SigningKeys {
         Some(Found { key, kept: true })
     }
 
+    /// The same of a SigV4a key, which follows from the access key alone.
+    pub(super) fn ecdsa_of_nobody(&self) -> Option<&EcdsaKey> {
+        self.nobody_ecdsa.get_or_init(|| EcdsaKey::derive("AKIANOBODY", &self.nobody)).as_ref()
+    }
+
     /// Keeps a key by which a signature has held.
     pub(super) fn keep<I>(&self, credential: &Credential<I>, scope: &CredentialScope<'_>, found: &Found) {
         if found.kept {
@@ -146,7 +155,7 @@ impl CacheKey {
             access_key_id: Arc::clone(&credential.access_key_id),
             version: credential.version,
             date: scope.date.as_bytes().try_into().ok()?,
-            region: scope.region.parse().ok()?,
+            region: scope.region?.parse().ok()?,
             service: scope.service.into(),
         })
     }
@@ -169,6 +178,8 @@ impl fmt::Debug for SigningKeys {
 
 #[cfg(test)]
 mod tests {
+    use crate::sigv4::algorithm::Algorithm;
+
     use super::*;
 
     const CREDENTIAL: &str = "AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request";
@@ -185,7 +196,7 @@ mod tests {
     fn a_key_signs_as_aws_documents() {
         // AWS General Reference, "Examples of how to derive a signing key", and the request of
         // its SigV4 tutorial.
-        let scope = CredentialScope::parse(CREDENTIAL).unwrap();
+        let scope = CredentialScope::parse(CREDENTIAL, Algorithm::HmacSha256).unwrap();
         let owner = credential("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 1);
         let found = SigningKeys::new(10).find(&owner, at(), &scope).unwrap();
         let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
@@ -200,7 +211,7 @@ mod tests {
     #[test]
     fn only_a_key_that_was_kept_is_found_again() {
         let keys = SigningKeys::new(10);
-        let scope = CredentialScope::parse(CREDENTIAL).unwrap();
+        let scope = CredentialScope::parse(CREDENTIAL, Algorithm::HmacSha256).unwrap();
         let owner = credential("s", 1);
         let found = keys.find(&owner, at(), &scope).unwrap();
         assert!(!Arc::ptr_eq(&found.key, &keys.find(&owner, at(), &scope).unwrap().key));
@@ -214,7 +225,7 @@ mod tests {
     #[test]
     fn another_version_day_region_or_service_has_another_key() {
         let keys = SigningKeys::new(10);
-        let scope = CredentialScope::parse(CREDENTIAL).unwrap();
+        let scope = CredentialScope::parse(CREDENTIAL, Algorithm::HmacSha256).unwrap();
         let owner = credential("s", 1);
         let found = keys.find(&owner, at(), &scope).unwrap();
         keys.keep(&owner, &scope, &found);
@@ -227,7 +238,7 @@ mod tests {
             ("AKIDEXAMPLE/20150830/us-east-2/iam/aws4_request", at()),
             ("AKIDEXAMPLE/20150830/us-east-1/kms/aws4_request", at()),
         ] {
-            let scope = CredentialScope::parse(other).unwrap();
+            let scope = CredentialScope::parse(other, Algorithm::HmacSha256).unwrap();
             assert_ne!(keys.find(&owner, at, &scope).unwrap().key.sign(b"x"), signature, "{other}");
         }
     }
@@ -235,7 +246,7 @@ mod tests {
     #[test]
     fn keys_are_not_printed() {
         let keys = SigningKeys::new(10);
-        let scope = CredentialScope::parse(CREDENTIAL).unwrap();
+        let scope = CredentialScope::parse(CREDENTIAL, Algorithm::HmacSha256).unwrap();
         let found = keys.find(&credential("s", 1), at(), &scope).unwrap();
         assert_eq!(format!("{:?}", found.key), "SigningKey { region: us-east-1, service: \"iam\", .. }");
     }

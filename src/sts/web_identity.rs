@@ -156,7 +156,7 @@ impl<'a> Token<'a> {
         if seconds >= expires {
             let why =
                 format!("Token expired: current date/time {seconds} must be before the expiration date/time {expires}");
-            return Err(StsError::new("ExpiredIdentityTokenException", why));
+            return Err(StsError::new("ExpiredTokenException", why));
         }
         let issued = Self::required("iat", self.seconds("iat")?)?;
         let not_before = self.seconds("nbf")?.unwrap_or(issued);

@@ -116,13 +116,13 @@ impl Signer {
             path: &message.path,
             query: message.query.as_deref(),
             headers: &headers,
-            body: &message.body,
         };
         Verifier::new(Settings::default())
             .unwrap()
             .verify(
                 &Profile::general(&self.service),
                 &received,
+                &message.body,
                 &OneKey(Arc::new(credential)),
                 Times { signature: self.at(), session: self.at() },
             )

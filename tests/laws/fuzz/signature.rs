@@ -66,10 +66,15 @@ fn a_raw_request_is_verified_or_refused_with_a_code() {
             path: &request.path,
             query: request.query.as_deref(),
             headers: &request.headers,
-            body: &request.body,
         };
-        let _ = claimed_scope(&request.headers);
-        match verifier.verify(&Profile::general("service"), &received, &key, Times { signature: now, session: now }) {
+        let _ = claimed_scope(&request.headers, request.query.as_deref());
+        match verifier.verify(
+            &Profile::general("service"),
+            &received,
+            &request.body,
+            &key,
+            Times { signature: now, session: now },
+        ) {
             Ok(_) => "verified".to_owned(),
             Err(refusal) => {
                 assert!(!refusal.to_string().is_empty());

@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::super::call::Call;
+use super::super::respond::Failure;
+use super::{Content, Upstream};
+use crate::authz::{AuthzRequest, Check, Resource, Subject, Supplied};
+use crate::services::{Asked, ServiceRequest, Undetermined};
+
+/// A request to an upstream with all that it asks for.
+pub(super) struct Forward {
+    parts: Parts,
+    content: Content,
+    operation: String,
+    is_read_only: bool,
+    checks: Vec<Check>,
+}
+
+impl Subject for Forward {
+    fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+}
+
+impl Forward {
+    /// Reads what a request asks for. Its body is read first where that decides.
+    ///
+    /// # Errors
+    /// Access is denied where it can't be told; a body that is not the one that was signed is refused.
+    pub(super) async fn resolve(
+        call: &Call,
+        upstream: Arc<Upstream>,
+        parts: Parts,
+        content: Content,
+    ) -> Result<Self, Failure> {
+        let definition = &upstream.definition;
+        let account = upstream.account.unwrap_or(call.identity.caller.account);
+        let mut request = ServiceRequest {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            headers: &parts.headers,
+            body: None,
+            region: &call.surroundings.region,
+            account,
+        };
+        let denied = |undetermined: Undetermined| {
+            let text = format!(
+                "User: {} is not authorized: what the request asks for cannot be determined: {undetermined}",
+                call.identity.caller.principal
+            );
+            Failure::client("AccessDeniedException", text)
+        };
+        let content = match content {
+            Content::Streamed(stream) if definition.reads_body(&request).map_err(denied)? => {
+                let limit = upstream.max_body_bytes;
+                Content::Whole(stream.collect(limit).await.map_err(|fault| Failure::of_content(&fault, call.form))?)
+            }
+            content => content,
+        };
+        if let Content::Whole(body) = &content {
+            request.body = Some(body);
+        }
+        let Asked { operation, pairs, context, is_read_only } = definition.read(&request).map_err(denied)?;
+        let check = |(action, arn): (crate::aws::ActionName, Option<crate::aws::Arn>)| Check {
+            resource_policy: arn.as_ref().and_then(|arn| upstream.resource_policy(arn)).cloned(),
+            request: AuthzRequest {
+                caller: Arc::clone(&call.identity.caller),
+                action,
+                resource: arn.map_or(Resource::None, |arn| Resource::Other { arn, account: Some(account) }),
+                operation: context.clone(),
+                surroundings: Arc::clone(&call.surroundings),
+                supplied: Supplied::All,
+                determined: Some(Arc::clone(definition.determined())),
+            },
+            grants: Vec::new(),
+            encryption_context: None,
+            cross_account: true,
+            through_ciphertext: false,
+        };
+        let checks = pairs.into_iter().map(check).collect();
+        Ok(Self { parts, content, operation, is_read_only, checks })
+    }
+
+    pub(super) fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    pub(super) fn into_parts(self) -> (Parts, Content) {
+        (self.parts, self.content)
+    }
+}
