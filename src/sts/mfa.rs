@@ -52,19 +52,15 @@ impl MfaGuard {
         let taken = (step.saturating_sub(1)..=step + 1)
             .filter(is_new)
             .find(|step| bool::from(code_of(&device.secret, *step).as_bytes().ct_eq(code.as_bytes())));
-        match taken {
-            Some(step) => {
-                *seen = Seen { last_step: Some(step), ..Seen::default() };
-                true
-            }
-            None => {
-                if seen.failures == 0 {
-                    seen.since = now.as_second();
-                }
-                seen.failures += 1;
-                false
-            }
+        if let Some(step) = taken {
+            *seen = Seen { last_step: Some(step), ..Seen::default() };
+            return true;
         }
+        if seen.failures == 0 {
+            seen.since = now.as_second();
+        }
+        seen.failures += 1;
+        false
     }
 }
 

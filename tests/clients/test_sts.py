@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import hmac
+import http.server
 import json
 import os
 import pathlib
 import struct
 import subprocess
 import textwrap
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -24,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from conftest import ACCOUNT, REGION
+from xks_proxy import Authority
 
 OTHER = "444455556666"
 ISSUER = "https://idp.example.com/tenant"
@@ -462,6 +465,54 @@ def test_a_web_identity_gets_a_session(house, tmp_path):
     (home / "token").write_text(Provider.token())
     who = cli(house, home, "sts", "get-caller-identity", AWS_ROLE_ARN=role_arn("Web"), AWS_WEB_IDENTITY_TOKEN_FILE=str(home / "token"), AWS_ROLE_SESSION_NAME="pod")
     assert who["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/Web/pod"
+
+
+class Published:
+    """The keys of an identity provider at an https URL."""
+
+    def __init__(self, directory):
+        self.asked, self.body, self.status = 0, json.dumps(Provider.jwks()).encode(), 200
+        published = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                published.asked += 1
+                self.send_response(published.status)
+                self.send_header("Content-Length", str(len(published.body)))
+                self.send_header("Location", "https://localhost/elsewhere")
+                self.end_headers()
+                self.wfile.write(published.body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.authority = Authority(directory)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = self.authority.server_context("localhost").wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://localhost:{self.server.server_address[1]}/keys"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.mark.parametrize("mischief", ["none", "a redirection", "not keys", "another authority"])
+def test_keys_are_fetched_from_a_url(serve, config, tmp_path, mischief):
+    published = Published(tmp_path)
+    authority = Authority(tmp_path, "other") if mischief == "another authority" else published.authority
+    config.write_text(config.read_text().replace('jwks_file = "jwks.json"', f'jwks_url = "{published.url}"\nca_file = "{authority.file}"'))
+    if mischief == "a redirection":
+        published.status = 302
+    if mischief == "not keys":
+        published.body = b"{}"
+    server = serve(config=config)
+    assert published.asked == 0, "no key is needed yet"
+    if mischief != "none":
+        refused("IDPCommunicationError", web, server, Provider.token())
+        refused("IDPCommunicationError", web, server, Provider.token())
+        assert published.asked <= 1
+        return
+    for _ in range(3):
+        kms(server, triple(web(server, Provider.token()))).list_keys()
+    refused("InvalidIdentityToken", web, server, Provider.token(header={"kid": "unknown"}))
+    assert published.asked == 1
 
 
 def test_tokens_that_vouch_for_nobody(house):

@@ -1,6 +1,8 @@
 //! The token service through its public API: who may ask for what, how long sessions last, what they
 //! carry, and when they end.
 
+#![allow(clippy::needless_pass_by_value, reason = "documents are made where they are passed")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
