@@ -4,15 +4,17 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::backup::{self, BackupBody};
+use super::respond::AnswerBody;
 use super::root_key::{RotationError, RotationStatus};
+use super::server::Peer;
 use super::state::State;
-use super::{body, scheduler};
+use super::{auth_request, body, scheduler};
 use crate::aws::Clock;
 
 /// Longest body of `POST /clock`, in bytes.
@@ -27,10 +29,10 @@ const BYTES: &str = "application/octet-stream";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin listener sends: most of it whole, a backup as it is made.
-pub(super) type Answer = Response<Either<Full<Bytes>, BackupBody>>;
+pub(super) type Answer = Response<Either<AnswerBody, BackupBody>>;
 
 /// One request of the admin listener.
-pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Answer {
+pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incoming>) -> Answer {
     let looks = request.method() == Method::GET || request.method() == Method::HEAD;
     match (request.uri().path(), looks) {
         ("/healthz", true) => answer(StatusCode::OK, TEXT, "ok\n"),
@@ -42,7 +44,11 @@ pub(super) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Ans
             Ok(text) => answer(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
-        ("/healthz" | "/readyz" | "/metrics", false) => wrong_method("GET, HEAD"),
+        ("/auth", true) => {
+            let headers = request.into_parts().0.headers;
+            auth_request::decide(state, &peer, headers).await.map(Either::Left)
+        }
+        ("/healthz" | "/readyz" | "/metrics" | "/auth", false) => wrong_method("GET, HEAD"),
         ("/clock", _) if state.test_clock => {
             if request.method() == Method::POST {
                 advance_clock(&state, request).await
@@ -145,7 +151,7 @@ async fn advance_clock(state: &State, request: Request<Incoming>) -> Answer {
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Either::Left(Full::new(body.into())));
+    let mut answer = Response::new(Either::Left(AnswerBody::from(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer

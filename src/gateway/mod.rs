@@ -11,6 +11,7 @@ mod admin;
 mod admin_access;
 mod admin_client;
 mod admission;
+mod auth_request;
 mod backup;
 mod body;
 mod call;

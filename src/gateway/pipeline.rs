@@ -151,7 +151,7 @@ fn rejected(state: &State, rejection: Rejection, form: Option<Form>, request_id:
 }
 
 /// A request that nobody could be shown to have signed.
-fn unauthenticated(
+pub(super) fn unauthenticated(
     state: &State,
     route: &Route,
     refusal: &Refusal,
@@ -201,6 +201,6 @@ fn unauthenticated(
     failure.answer(form, request_id)
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
 }

@@ -164,7 +164,8 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let rotator = Arc::clone(&state);
     let stopped = admin_stopped.clone();
     let rotator = tokio::spawn(async move { rotator.rotator.run(&rotator.kms, stopped).await });
-    let admin = tokio::spawn(admin.run(move |_, request| admin::handle(Arc::clone(&shared), request), admin_stopped));
+    let admin =
+        tokio::spawn(admin.run(move |peer, request| admin::handle(Arc::clone(&shared), peer, request), admin_stopped));
 
     signals.until_told_to_stop(&state, &reloader).await;
     tracing::info!("draining");

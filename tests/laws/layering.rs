@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Room → rooms that it may import. The same table stands in `docs/architecture.md`.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("aws", &[]),
     ("sigv4", &["aws"]),
     ("iam", &["aws"]),
@@ -12,21 +12,25 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("authz", &["cedar", "iam", "aws"]),
     ("seal", &["aws"]),
     ("store", &["aws"]),
+    ("services", &["aws"]),
     ("identity", &["authz", "cedar", "iam", "seal", "sigv4", "store", "aws"]),
     ("kms", &["authz", "cedar", "iam", "seal", "store", "aws"]),
     ("sts", &["authz", "cedar", "iam", "identity", "seal", "aws"]),
     ("audit", &["authz", "store", "aws"]),
-    ("config", &["identity", "cedar", "iam", "seal", "aws"]),
+    ("config", &["identity", "cedar", "iam", "seal", "services", "aws"]),
     ("simulate", &["authz", "cedar", "iam", "aws"]),
     (
         "gateway",
-        &["audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "sigv4", "store", "sts"],
+        &[
+            "audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "services", "sigv4", "store",
+            "sts",
+        ],
     ),
     (
         "cli",
         &[
-            "audit", "authz", "aws", "cedar", "config", "gateway", "iam", "identity", "kms", "seal", "sigv4",
-            "simulate", "store",
+            "audit", "authz", "aws", "cedar", "config", "gateway", "iam", "identity", "kms", "seal", "services",
+            "sigv4", "simulate", "store", "sts",
         ],
     ),
 ];

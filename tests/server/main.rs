@@ -21,3 +21,5 @@ mod root_key;
 mod simulate;
 mod suites;
 mod support;
+mod upload;
+mod upstream;

@@ -16,6 +16,7 @@ pub(crate) struct Signer {
     secret: String,
     /// `20260101T000000Z`.
     pub(crate) time: String,
+    service: String,
 }
 
 /// A request in its parts.
@@ -44,7 +45,26 @@ fn now() -> std::time::SystemTime {
 impl Signer {
     pub(crate) fn new(id: &str, secret: &str) -> Self {
         let time = jiff::Timestamp::try_from(now()).unwrap().strftime("%Y%m%dT%H%M%SZ").to_string();
-        Self { id: id.to_owned(), secret: secret.to_owned(), time }
+        Self { id: id.to_owned(), secret: secret.to_owned(), time, service: "kms".to_owned() }
+    }
+
+    /// The same for another service.
+    pub(crate) fn of_service(mut self, service: &str) -> Self {
+        service.clone_into(&mut self.service);
+        self
+    }
+
+    /// The credential scope.
+    pub(crate) fn scope(&self) -> String {
+        format!("{}/{REGION}/{}/aws4_request", &self.time[..8], self.service)
+    }
+
+    /// The signature of a string to sign, in hex.
+    pub(crate) fn sign(&self, to_sign: &str) -> String {
+        let at: jiff::civil::DateTime = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &self.time).unwrap();
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        let key = generate_signing_key(&self.secret, at.into(), REGION, &self.service);
+        calculate_signature(key, to_sign.as_bytes())
     }
 }
 
@@ -94,8 +114,8 @@ impl Request {
         self
     }
 
-    /// Signs what stands there now: host, content-type and every x-amz header, for the path `/`
-    /// and the query of the target. What is changed later is not covered.
+    /// Signs what stands there now: host, content-type and every x-amz header, for the path and the
+    /// query of the target as they are. What is changed later is not covered.
     pub(crate) fn signed(mut self, signer: &Signer) -> Self {
         self = self.header("X-Amz-Date", &signer.time);
         let mut covered: Vec<(String, String)> = self
@@ -116,13 +136,13 @@ impl Request {
             .unwrap_or_default();
         query.sort();
         let hash = |bytes: &[u8]| data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
-        let canonical = format!("{}\n/\n{}\n{lines}\n{names}\n{}", self.method, query.join("&"), hash(&self.body));
-        let scope = format!("{}/{REGION}/kms/aws4_request", &signer.time[..8]);
+        let named = covered.iter().find(|(name, _)| name == "x-amz-content-sha256");
+        let payload = named.map_or_else(|| hash(&self.body), |(_, value)| value.clone());
+        let path = self.target.split('?').next().unwrap();
+        let canonical = format!("{}\n{path}\n{}\n{lines}\n{names}\n{payload}", self.method, query.join("&"));
+        let scope = signer.scope();
         let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", signer.time, hash(canonical.as_bytes()));
-        let at: jiff::civil::DateTime = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &signer.time).unwrap();
-        let at = at.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
-        let key = generate_signing_key(&signer.secret, at.into(), REGION, "kms");
-        let signature = calculate_signature(key, to_sign.as_bytes());
+        let signature = signer.sign(&to_sign);
         let value =
             format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", signer.id);
         self.header("Authorization", &value)

@@ -170,6 +170,18 @@ impl Server {
         std::mem::replace(&mut self.setup, Setup::new())
     }
 
+    /// How many files and sockets the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// The most memory that the process ever had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+    }
+
     /// The root user's access key, as it stands in the data directory.
     pub(crate) fn root(&self) -> (String, String) {
         shared_credentials(&self.path("data/credentials"))

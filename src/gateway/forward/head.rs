@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use http::header::InvalidHeaderValue;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -74,18 +75,14 @@ pub(super) fn path_and_query(parts: &Parts) -> String {
     target
 }
 
-/// Who asks, for an upstream that trusts the gateway.
-pub(super) fn identify(headers: &mut HeaderMap, call: &Call, host: Option<&HeaderValue>) -> Result<(), http::Error> {
+/// Who asks, for a service that trusts the gateway.
+pub(in super::super) fn identify(headers: &mut HeaderMap, call: &Call) -> Result<(), InvalidHeaderValue> {
     let caller = &call.identity.caller;
-    let arn = match &caller.principal {
-        Principal::Anonymous | Principal::Service(_) => caller.principal_arn.as_str().to_owned(),
-        principal => principal.to_string(),
-    };
-    let mut set = |name: &'static str, value: &str| -> Result<(), http::Error> {
+    let mut set = |name: &'static str, value: &str| -> Result<(), InvalidHeaderValue> {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         Ok(())
     };
-    set("x-keystile-principal-arn", &arn)?;
+    set("x-keystile-principal-arn", &caller.principal.to_string())?;
     set("x-keystile-account", caller.account.as_str())?;
     if let Principal::Session(arn) = &caller.principal
         && let Some(session) = arn.resource().rsplit('/').next()
@@ -94,15 +91,22 @@ pub(super) fn identify(headers: &mut HeaderMap, call: &Call, host: Option<&Heade
     }
     set("x-keystile-region", call.surroundings.region.as_str())?;
     set("x-keystile-request-id", &call.request_id.to_string())?;
-    set("x-keystile-decision", "allow")?;
-    if let Some(address) = call.surroundings.source_ip {
-        set("x-forwarded-for", &address.to_string())?;
+    set("x-keystile-decision", "allow")
+}
+
+/// Where the request came from, as proxies tell it.
+pub(super) fn tell_hop(headers: &mut HeaderMap, call: &Call, parts: &Parts) {
+    let mut set = |name: &'static str, value: HeaderValue| headers.insert(HeaderName::from_static(name), value);
+    if let Some(address) = call.surroundings.source_ip
+        && let Ok(address) = HeaderValue::from_str(&address.to_string())
+    {
+        set("x-forwarded-for", address);
     }
-    set("x-forwarded-proto", if call.surroundings.secure_transport { "https" } else { "http" })?;
-    if let Some(host) = host {
-        headers.insert(HeaderName::from_static("x-forwarded-host"), host.clone());
+    let is_secure = call.surroundings.secure_transport;
+    set("x-forwarded-proto", HeaderValue::from_static(if is_secure { "https" } else { "http" }));
+    if let Some(host) = parts.headers.get(HOST) {
+        set("x-forwarded-host", host.clone());
     }
-    Ok(())
 }
 
 /// Names the framing of a streamed body as the upstream gets it. Signed chunks go on as a plain body,
@@ -144,11 +148,6 @@ pub(super) fn undo_framing(headers: &mut HeaderMap) {
 pub(super) fn trailer_names(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(TRAILERS).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect()
-}
-
-/// The client's own `Host`.
-pub(super) fn host(parts: &Parts) -> Option<&HeaderValue> {
-    parts.headers.get(HOST)
 }
 
 #[cfg(test)]

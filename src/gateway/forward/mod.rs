@@ -33,10 +33,11 @@ use crate::sigv4::Payload;
 use chunker::Chunker;
 use content::Fault;
 pub(super) use content::{Content, Stream};
+pub(super) use head::identify;
 use outgoing::{Outgoing, Pipe, Progress};
 use resign::Signed;
 use sender::{SendError, uri};
-use subject::Forward;
+pub(super) use subject::Forward;
 pub(super) use upstream::Upstream;
 
 /// Performs what a verified request asks of an upstream.
@@ -229,7 +230,8 @@ impl Out<'_> {
             if endpoint.scheme == http::uri::Scheme::HTTPS {
                 headers.insert(HOST, own);
             }
-            head::identify(&mut headers, call, head::host(parts)).map_err(|error| error.to_string())?;
+            identify(&mut headers, call).map_err(|error| error.to_string())?;
+            head::tell_hop(&mut headers, call, parts);
         }
         let mut request = Request::new(body);
         *request.method_mut() = parts.method.clone();

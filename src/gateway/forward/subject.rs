@@ -9,7 +9,7 @@ use crate::authz::{AuthzRequest, Check, Resource, Subject, Supplied};
 use crate::services::{Asked, ServiceRequest, Undetermined};
 
 /// A request to an upstream with all that it asks for.
-pub(super) struct Forward {
+pub(in super::super) struct Forward {
     parts: Parts,
     content: Content,
     operation: String,
@@ -28,7 +28,7 @@ impl Forward {
     ///
     /// # Errors
     /// Access is denied where it can't be told; a body that is not the one that was signed is refused.
-    pub(super) async fn resolve(
+    pub(in super::super) async fn resolve(
         call: &Call,
         upstream: Arc<Upstream>,
         parts: Parts,
@@ -83,11 +83,11 @@ impl Forward {
         Ok(Self { parts, content, operation, is_read_only, checks })
     }
 
-    pub(super) fn operation(&self) -> &str {
+    pub(in super::super) fn operation(&self) -> &str {
         &self.operation
     }
 
-    pub(super) fn is_read_only(&self) -> bool {
+    pub(in super::super) fn is_read_only(&self) -> bool {
         self.is_read_only
     }
 

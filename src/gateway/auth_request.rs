@@ -1,0 +1,201 @@
+//! `GET /auth`: the decision alone, for a proxy that asks before it passes a request on itself, in the
+//! shape of nginx's `auth_request` (nginx documentation, "Module ngx_http_auth_request_module").
+//!
+//! The original request is told by headers that the proxy sets; its body stays with the proxy, so that
+//! nothing here proves it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, REFERER, TRANSFER_ENCODING, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+
+use super::admission::{Rejection, admit};
+use super::call::{Call, Report, Success};
+use super::form::Form;
+use super::forward::{Content, Forward, Upstream, identify};
+use super::pipeline::{text, unauthenticated};
+use super::respond::{Answer, AnswerBody, bare};
+use super::route::Service;
+use super::server::Peer;
+use super::state::State;
+use super::telemetry::Outcome;
+use super::{call, request_id};
+use crate::aws::{Clock, Surroundings};
+use crate::sigv4::{Payload, Received, Times};
+
+const METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const URI: HeaderName = HeaderName::from_static("x-original-uri");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-original-host");
+const REMOTE_ADDR: HeaderName = HeaderName::from_static("x-original-remote-addr");
+const SCHEME: HeaderName = HeaderName::from_static("x-original-scheme");
+
+/// Decides the request that a proxy asks about: 200 with who asks, 401 or 403.
+pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -> Answer {
+    let request_id = request_id::next();
+    let live = state.live.load_full();
+    let (parts, remote, is_secure) = match original(headers) {
+        Ok(original) => original,
+        Err(why) => return bare(StatusCode::BAD_REQUEST, request_id, why),
+    };
+    if let Err(rejection) = admit(&parts, live.limits.max_headers as usize) {
+        let why = match rejection {
+            Rejection::Bare(_, why) => why,
+            Rejection::Aws(_) => "the original request is refused",
+        };
+        return bare(StatusCode::FORBIDDEN, request_id, why);
+    }
+    let Ok(route) = live.routes.route(&parts) else {
+        return bare(
+            StatusCode::UNAUTHORIZED,
+            request_id,
+            "the original request is for no service that is served here",
+        );
+    };
+    let Service::Upstream(upstream) = &route.service else {
+        return bare(StatusCode::UNAUTHORIZED, request_id, "the original request is for no [[upstream]]");
+    };
+    let received = Received {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &parts.headers,
+    };
+    let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
+    let (source, profile) = (&live.sessions, &route.profile);
+    let verified = match Payload::of(profile, received.headers, received.query) {
+        Payload::Whole => live.verifier.verify(profile, &received, b"", source, times),
+        _ => live.verifier.verify_head(profile, &received, source, times).map(|(verified, _)| verified),
+    };
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(refusal) => {
+            let mut answer = unauthenticated(&state, route, &refusal, &parts, None, peer.address, request_id);
+            if !answer.status().is_server_error() {
+                *answer.status_mut() = StatusCode::UNAUTHORIZED;
+            }
+            return answer;
+        }
+    };
+    let surroundings = Surroundings {
+        source_ip: Some(remote.unwrap_or_else(|| peer.address.ip().to_canonical())),
+        user_agent: text(&parts.headers, &USER_AGENT),
+        referer: text(&parts.headers, &REFERER),
+        secure_transport: is_secure,
+        region: verified.region().clone(),
+        now: times.session,
+    };
+    let call = Call {
+        identity: Arc::clone(verified.identity()),
+        surroundings: Arc::new(surroundings),
+        form: Form::RestJson,
+        request_id,
+        service: Arc::clone(&route.name),
+        live: Arc::clone(&live),
+        state,
+    };
+    drop(verified);
+    authorize(call, Arc::clone(upstream), parts).await
+}
+
+async fn authorize(call: Call, upstream: Arc<Upstream>, parts: Parts) -> Answer {
+    let mut report = Report { read_only: true, ..Report::default() };
+    let forward = match Forward::resolve(&call, upstream, parts, Content::Whole(Bytes::new())).await {
+        Ok(forward) => forward,
+        Err(failure) => return call.refuse(&report, failure).await,
+    };
+    report.operation = Some(forward.operation().to_owned().into());
+    report.read_only = forward.is_read_only();
+    report.concerns(&forward);
+    let permit = call.state.authorizer.authorize(forward, &call.identity.policies, call.live.directory.organization());
+    match permit {
+        Ok(permit) => report.decisions = permit.decisions().to_vec(),
+        Err(denial) => {
+            let failure = report.denied(denial);
+            return call.refuse(&report, failure).await;
+        }
+    }
+    if let Err(failure) = call.check_recordable(&report) {
+        return call.refuse(&report, failure).await;
+    }
+    if let Err(error) = call.record(&report, Ok(Success::default()), request_id::next()).await {
+        return call.fail(&report, &call::unrecorded(&error, call.request_id));
+    }
+    call.count(&report, Outcome::ok);
+    let mut answer = Response::new(AnswerBody::from(Bytes::new()));
+    if identify(answer.headers_mut(), &call).is_err() {
+        return bare(StatusCode::INTERNAL_SERVER_ERROR, call.request_id, "the caller's name fits no header");
+    }
+    answer
+}
+
+/// The request that is asked about, where it came from, and whether by TLS.
+type Original = (Parts, Option<std::net::IpAddr>, bool);
+
+fn original(mut headers: HeaderMap) -> Result<Original, &'static str> {
+    let mut take = |name: &HeaderName| -> Result<Option<String>, &'static str> {
+        let mut values = headers.get_all(name).iter();
+        let value = match (values.next(), values.next()) {
+            (None, _) => None,
+            (Some(value), None) => Some(value.to_str().map_err(|_| "an X-Original header is not ASCII")?.to_owned()),
+            (Some(_), Some(_)) => return Err("an X-Original header is there twice"),
+        };
+        headers.remove(name);
+        Ok(value)
+    };
+    let (Some(method), Some(uri), Some(host)) = (take(&METHOD)?, take(&URI)?, take(&ORIGINAL_HOST)?) else {
+        return Err("X-Original-Method, X-Original-URI and X-Original-Host tell the request that is asked about");
+    };
+    let remote = take(&REMOTE_ADDR)?.map(|text| text.parse()).transpose();
+    let remote = remote.map_err(|_| "X-Original-Remote-Addr is not an IP address")?;
+    let is_secure = take(&SCHEME)?.is_some_and(|scheme| scheme == "https");
+    if !uri.starts_with('/') {
+        return Err("X-Original-URI is no path");
+    }
+    let request = Request::builder().method(method.as_str()).uri(uri).body(());
+    let (mut parts, ()) = request.map_err(|_| "X-Original-Method or X-Original-URI cannot be read")?.into_parts();
+    // What is about the question's own transport is not the original's.
+    for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers.insert(HOST, host.parse().map_err(|_| "X-Original-Host is no host")?);
+    parts.headers = headers;
+    Ok((parts, remote, is_secure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(given: &[(&str, &str)]) -> Result<(String, String, usize), &'static str> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        let (parts, ..) = original(headers)?;
+        Ok((
+            format!("{} {}", parts.method, parts.uri),
+            parts.headers[HOST].to_str().unwrap().to_owned(),
+            parts.headers.len(),
+        ))
+    }
+
+    #[test]
+    fn the_original_request_is_told_by_three_headers_and_no_others_decide() {
+        let (method, uri, host) =
+            (("x-original-method", "GET"), ("x-original-uri", "/a?b=c"), ("x-original-host", "h:1"));
+        let told = read(&[method, uri, host, ("host", "keystile"), ("content-length", "0"), ("x-amz-date", "d")]);
+        assert_eq!(told, Ok(("GET /a?b=c".to_owned(), "h:1".to_owned(), 2)));
+        for given in [
+            vec![uri, host],
+            vec![method, host],
+            vec![method, uri],
+            vec![method, uri, host, host],
+            vec![method, ("x-original-uri", "http://x/"), host],
+            vec![method, uri, host, ("x-original-remote-addr", "x")],
+        ] {
+            assert!(read(&given).is_err(), "{given:?}");
+        }
+    }
+}
