@@ -191,17 +191,14 @@ impl Directory {
                 })
             }
             SessionSubject::FederatedUser { name, by, by_id } => {
-                let (base, federated_by) = match by_id {
-                    Some(id) => {
-                        let user = self.known_user(by, id)?;
-                        (Subject::of(user), Some(user.arn.clone()))
-                    }
-                    None => {
-                        let root = self.subject(&SessionSubject::Root { arn: by.clone() }, documents)?;
-                        let everything = documents.compile(DocumentKind::IdentityPolicy, EVERYTHING).ok()?;
-                        let policies = Arc::new(PrincipalPolicies::new(vec![everything.into()], None, None));
-                        (Subject { policies, ..root }, None)
-                    }
+                let (base, federated_by) = if let Some(id) = by_id {
+                    let user = self.known_user(by, id)?;
+                    (Subject::of(user), Some(user.arn.clone()))
+                } else {
+                    let root = self.subject(&SessionSubject::Root { arn: by.clone() }, documents)?;
+                    let everything = documents.compile(DocumentKind::IdentityPolicy, EVERYTHING).ok()?;
+                    let policies = Arc::new(PrincipalPolicies::new(vec![everything.into()], None, None));
+                    (Subject { policies, ..root }, None)
                 };
                 let account = base.principal.account()?;
                 let partition = base.principal_arn.partition();

@@ -31,6 +31,9 @@ pub enum Operation {
     DecodeAuthorizationMessage(String),
 }
 
+/// Session tags: keys and values.
+pub(super) type Tags = Vec<(String, String)>;
+
 /// What of a session's policies a request gives.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SessionPolicies {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::conditions::{self, Conditions};
 use super::operation::{
     AssumeRole, AssumeRoleWithWebIdentity, GetFederationToken, GetSessionToken, MfaCode, Operation, SessionPolicies,
-    check_tags,
+    Tags, check_tags,
 };
 use super::{Asking, Sts, StsError, WebIdentity};
 use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Supplied};
@@ -170,13 +170,12 @@ impl Sts {
 fn may_call(operation: &Operation, principal: &Principal, is_session: bool) -> Result<(), StsError> {
     let name = operation.name();
     let refused = match (operation, principal) {
-        (Operation::GetCallerIdentity, _) | (Operation::AssumeRoleWithWebIdentity(_), Principal::WebIdentity(_)) => {
-            false
-        }
         (Operation::AssumeRole(_), Principal::Root(_)) => {
             return Err(StsError::denied("Roles may not be assumed by root accounts."));
         }
-        (Operation::AssumeRole(_), Principal::User(_) | Principal::Session(_))
+        (Operation::GetCallerIdentity, _)
+        | (Operation::AssumeRoleWithWebIdentity(_), Principal::WebIdentity(_))
+        | (Operation::AssumeRole(_), Principal::User(_) | Principal::Session(_))
         | (Operation::DecodeAuthorizationMessage(_), Principal::Session(_)) => false,
         (_, Principal::User(_) | Principal::Root(_)) => is_session || operation.is_unsigned(),
         _ => true,
@@ -242,14 +241,10 @@ fn get_federation_token(asked: GetFederationToken, asking: Asking<'_>) -> Result
 
 /// The tags of a session that a role is assumed with and those that are inherited, and the keys that go
 /// on (IAM User Guide, "Pass session tags in AWS STS", "Chaining roles with session tags").
-fn inherit(
-    caller: &Caller,
-    tags: &[(String, String)],
-    transitive: &[String],
-) -> Result<(Vec<(String, String)>, Vec<String>), StsError> {
+fn inherit(caller: &Caller, tags: &[(String, String)], transitive: &[String]) -> Result<(Tags, Vec<String>), StsError> {
     let inherited_keys = caller.session.iter().flat_map(|session| &session.transitive_tag_keys);
     let is_same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
-    let inherited: Vec<(String, String)> =
+    let inherited: Tags =
         inherited_keys.filter_map(|key| caller.tags.iter().find(|(tag, _)| is_same(tag, key))).cloned().collect();
     if tags.iter().any(|(key, _)| inherited.iter().any(|(other, _)| is_same(key, other))) {
         let why = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag \

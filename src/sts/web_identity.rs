@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::conditions::{Conditions, many, text};
-use super::operation::{AssumeRoleWithWebIdentity, Operation};
+use super::operation::{AssumeRoleWithWebIdentity, Operation, Tags};
 use super::{Sts, StsError};
 use crate::aws::{AccountId, Arn, Caller, Principal, catalogue};
 use crate::identity::{Directory, OidcProvider, SigningAlgorithm};
@@ -249,7 +249,7 @@ impl<'a> Token<'a> {
 
     /// The session tags that the token passes: `{"principal_tags": {"team": ["a"]},
     /// "transitive_tag_keys": ["team"]}`.
-    fn tags(&self) -> Result<(Vec<(String, String)>, Vec<String>), StsError> {
+    fn tags(&self) -> Result<(Tags, Vec<String>), StsError> {
         let Some(claim) = self.claims.get(TAGS_CLAIM) else { return Ok((Vec::new(), Vec::new())) };
         let read = || -> Option<_> {
             let one = |value: &Value| match value {

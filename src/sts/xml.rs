@@ -49,11 +49,15 @@ impl Element {
     /// The whole answer of an operation.
     pub(super) fn answer(operation: &str, request_id: Uuid, fill: impl FnOnce(Self) -> Self) -> Zeroizing<String> {
         let mut out = Self::new();
-        out.0.push_str(&format!("<{operation}Response xmlns=\"{NAMESPACE}\">"));
+        for part in ["<", operation, "Response xmlns=\"", NAMESPACE, "\">"] {
+            out.0.push_str(part);
+        }
         let mut out = out
             .element(&format!("{operation}Result"), fill)
             .element("ResponseMetadata", |metadata| metadata.text("RequestId", &request_id.to_string()));
-        out.0.push_str(&format!("</{operation}Response>"));
+        for part in ["</", operation, "Response>"] {
+            out.0.push_str(part);
+        }
         out.0
     }
 }

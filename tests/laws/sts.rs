@@ -140,7 +140,7 @@ impl House {
         let mut form = format!("Action={action}&Version=2011-06-15");
         for (name, value) in more {
             let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-            form += &format!("&{name}={value}");
+            form.extend(["&", name, "=", &value.to_string()]);
         }
         let told = |error: keystile::sts::StsError| (error.code, error.message.into_owned());
         let operation = Parameters::parse(form.as_bytes()).and_then(|form| Operation::parse(&form)).map_err(told)?;
