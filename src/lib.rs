@@ -18,3 +18,4 @@ pub mod services;
 pub mod sigv4;
 pub mod simulate;
 pub mod store;
+pub mod sts;

@@ -38,6 +38,8 @@ struct UserIdentityJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     session_context: Option<SessionContext<'a>>,
 }
 
@@ -46,6 +48,8 @@ struct UserIdentityJson<'a> {
 struct SessionContext<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session_issuer: Option<SessionIssuer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_id_federation_data: Option<WebIdFederationData<'a>>,
     attributes: SessionAttributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_identity: Option<&'a str>,
@@ -59,6 +63,13 @@ struct SessionIssuer<'a> {
     arn: &'a str,
     account_id: &'a str,
     user_name: Option<&'a str>,
+}
+
+/// The identity provider of a session that `AssumeRoleWithWebIdentity` gave.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WebIdFederationData<'a> {
+    federated_provider: &'a str,
 }
 
 #[derive(Serialize)]
@@ -78,16 +89,24 @@ impl<'a> From<&'a Caller> for UserIdentityJson<'a> {
             Principal::Role(_) => "Role",
             Principal::Session(_) => "AssumedRole",
             Principal::FederatedUser(_) => "FederatedUser",
+            Principal::WebIdentity(_) => "WebIdentityUser",
             Principal::Service(_) => "AWSService",
             Principal::Anonymous => "AWSAccount",
         };
+        // Who is known to an identity provider alone has neither an account nor an access key.
+        let provider = match &caller.principal {
+            Principal::WebIdentity(provider) => Some(provider.as_str()),
+            _ => None,
+        };
+        let of_account = |text: &'a str| provider.is_none().then_some(text);
         Self {
             r#type: kind,
             principal_id: Some(&caller.user_id),
             arn: caller.principal.arn().map(Arn::as_str),
-            account_id: Some(caller.account.as_str()),
-            access_key_id: Some(&caller.access_key_id),
+            account_id: of_account(caller.account.as_str()),
+            access_key_id: of_account(&caller.access_key_id),
             user_name: caller.user_name(),
+            identity_provider: provider,
             session_context: caller.session.as_ref().map(|session| SessionContext {
                 session_issuer: caller.principal.session_role_name().map(|role| SessionIssuer {
                     r#type: "Role",
@@ -97,6 +116,10 @@ impl<'a> From<&'a Caller> for UserIdentityJson<'a> {
                     account_id: caller.account.as_str(),
                     user_name: Some(role),
                 }),
+                web_id_federation_data: session
+                    .federated_provider
+                    .as_deref()
+                    .map(|federated_provider| WebIdFederationData { federated_provider }),
                 attributes: SessionAttributes {
                     creation_date: session.issued_at.map(Seconds),
                     mfa_authenticated: if session.mfa_authenticated_at.is_some() { "true" } else { "false" },

@@ -263,6 +263,7 @@ fn caller(principal: &Principal, into: &mut Vec<u8>) {
         Principal::FederatedUser(arn) => tagged(5, arn.as_str(), into),
         Principal::Service(name) => tagged(6, name, into),
         Principal::Anonymous => into.push(7),
+        Principal::WebIdentity(provider) => tagged(8, provider.as_str(), into),
     }
 }
 

@@ -157,6 +157,7 @@ fn is_exactly(pattern: &PrincipalPattern, caller: &Caller) -> bool {
         | (PrincipalPattern::Session(entry), Principal::Session(arn))
         | (PrincipalPattern::FederatedUser(entry), Principal::FederatedUser(arn)) => entry == arn,
         (PrincipalPattern::Service(entry), Principal::Service(name)) => **entry == **name,
+        (PrincipalPattern::Federated(entry), Principal::WebIdentity(provider)) => entry == provider.as_str(),
         // The id of a role is that of its sessions too, none of which it is exactly.
         (PrincipalPattern::UniqueId(id), Principal::User(_)) => is_same_id(id, caller),
         _ => false,

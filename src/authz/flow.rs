@@ -285,8 +285,11 @@ impl Question<'_> {
 
 /// "No permissions are required to perform this operation. If an administrator attaches a policy
 /// to your identity that explicitly denies access to the sts:GetCallerIdentity action, you can
-/// still perform this operation" (STS API Reference, GetCallerIdentity).
+/// still perform this operation" (STS API Reference, GetCallerIdentity). Of sts:GetSessionToken: "You
+/// cannot use policies to control authentication operations" (IAM User Guide, "Permissions for
+/// GetSessionToken").
 fn needs_no_permission(request: &AuthzRequest) -> bool {
     let is_signed = request.caller.principal != Principal::Anonymous;
-    is_signed && request.action.as_str().eq_ignore_ascii_case("sts:GetCallerIdentity")
+    let is_free = ["sts:GetCallerIdentity", "sts:GetSessionToken"];
+    is_signed && is_free.iter().any(|free| request.action.as_str().eq_ignore_ascii_case(free))
 }

@@ -198,9 +198,9 @@ impl AuthzRequest {
     }
 }
 
-/// Services and nobody belong to no account.
+/// Services, who is known to an identity provider alone, and nobody belong to no account.
 fn has_account(caller: &Caller) -> bool {
-    !matches!(caller.principal, Principal::Service(_) | Principal::Anonymous)
+    !matches!(caller.principal, Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous)
 }
 
 /// `aws:MultiFactorAuthAge`: whole seconds since the second factor was proved.

@@ -42,6 +42,8 @@ pub struct Session {
     pub federated_provider: Option<String>,
     /// The IAM user that asked for a federated user's session (`GetFederationToken`).
     pub federated_by: Option<Arn>,
+    /// The keys of the tags that sessions inherit which this one is used to get (`TransitiveTagKeys`).
+    pub transitive_tag_keys: Vec<String>,
 }
 
 impl Caller {
@@ -61,7 +63,8 @@ impl Caller {
             Principal::Root(_) => "Account",
             Principal::User(_) => "User",
             Principal::Role(_) | Principal::Session(_) => "AssumedRole",
-            Principal::FederatedUser(_) => "FederatedUser",
+            // AWS's list has no other word for who is known to an identity provider alone.
+            Principal::FederatedUser(_) | Principal::WebIdentity(_) => "FederatedUser",
             Principal::Service(_) => "Service",
             Principal::Anonymous => "Anonymous",
         }

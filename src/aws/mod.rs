@@ -14,6 +14,7 @@ mod determined_keys;
 pub mod json;
 mod principal;
 mod region;
+pub mod xml;
 
 pub use account::{AccountId, InvalidAccountId};
 pub use action::{ActionName, InvalidActionName};

@@ -19,6 +19,10 @@ pub enum Principal {
     Session(Arn),
     /// A federated user, `arn:aws:sts::111122223333:federated-user/bob`.
     FederatedUser(Arn),
+    /// Someone that an identity provider vouches for, before any session:
+    /// `arn:aws:iam::111122223333:oidc-provider/accounts.example.com`, the provider in a role's account.
+    /// No text names one.
+    WebIdentity(Arn),
     /// An AWS service, `s3.amazonaws.com`.
     Service(Arc<str>),
     /// Nobody: the request bears no credentials.
@@ -38,7 +42,7 @@ impl Principal {
             Self::Root(arn) | Self::User(arn) | Self::Role(arn) | Self::Session(arn) | Self::FederatedUser(arn) => {
                 Some(arn)
             }
-            Self::Service(_) | Self::Anonymous => None,
+            Self::WebIdentity(_) | Self::Service(_) | Self::Anonymous => None,
         }
     }
 
@@ -61,7 +65,7 @@ impl Principal {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Root(_) | Self::Anonymous => None,
+            Self::Root(_) | Self::WebIdentity(_) | Self::Anonymous => None,
             Self::Service(name) => Some(name),
             Self::User(arn) | Self::Role(arn) | Self::Session(arn) | Self::FederatedUser(arn) => {
                 arn.resource().rsplit('/').next()
@@ -111,6 +115,7 @@ impl FromStr for Principal {
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WebIdentity(provider) => f.write_str(provider.as_str()),
             Self::Service(name) => f.write_str(name),
             Self::Anonymous => f.write_str("anonymous"),
             other => other.arn().map_or(Ok(()), |arn| f.write_str(arn.as_str())),
@@ -130,6 +135,7 @@ mod tests {
             Ok(Principal::Role(_)) => "role",
             Ok(Principal::Session(_)) => "session",
             Ok(Principal::FederatedUser(_)) => "federated",
+            Ok(Principal::WebIdentity(_)) => "web identity",
             Ok(Principal::Service(_)) => "service",
             Ok(Principal::Anonymous) => "anonymous",
             Err(_) => "invalid",
@@ -141,6 +147,7 @@ mod tests {
             ("arn:aws:iam::111122223333:role/service-role/R", "role"),
             ("arn:aws:sts::111122223333:assumed-role/R/s", "session"),
             ("arn:aws:sts::111122223333:federated-user/bob", "federated"),
+            ("arn:aws:iam::111122223333:oidc-provider/accounts.example.com", "invalid"),
             ("s3.amazonaws.com", "service"),
             ("anonymous", "anonymous"),
             ("arn:aws:iam::111122223333:group/g", "invalid"),

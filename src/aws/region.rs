@@ -34,6 +34,12 @@ impl Region {
         text.len() <= Self::MAX_LEN && words >= 2 && letters == 0 && matches!(digits, 1..=2)
     }
 
+    /// The region of AWS's global endpoints.
+    #[must_use]
+    pub fn us_east_1() -> Self {
+        Self("us-east-1".into())
+    }
+
     /// The region name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -21,6 +21,7 @@ pub(super) struct Types {
     pub(super) session: EntityTypeName,
     pub(super) unique_id: EntityTypeName,
     pub(super) federated_user: EntityTypeName,
+    pub(super) federated: EntityTypeName,
     pub(super) service: EntityTypeName,
     pub(super) anonymous: EntityTypeName,
     pub(super) key: EntityTypeName,
@@ -40,6 +41,7 @@ pub(super) fn types() -> &'static Types {
         session: type_name("iam::Session"),
         unique_id: type_name("iam::UniqueId"),
         federated_user: type_name("sts::FederatedUser"),
+        federated: type_name("aws::Federated"),
         service: type_name("aws::Service"),
         anonymous: type_name("aws::Anonymous"),
         key: type_name("kms::Key"),
@@ -96,6 +98,7 @@ impl CallerEntities {
                 (uid(&types.session, arn.as_str()), vec![account, role, unique_id(&caller.user_id)])
             }
             Principal::FederatedUser(arn) => (uid(&types.federated_user, arn.as_str()), vec![account]),
+            Principal::WebIdentity(provider) => (uid(&types.federated, provider.as_str()), Vec::new()),
             Principal::Service(name) => (uid(&types.service, name), Vec::new()),
             Principal::Anonymous => (uid(&types.anonymous, "anonymous"), Vec::new()),
         };
@@ -131,7 +134,10 @@ impl CallerEntities {
             | PrincipalPattern::FederatedUser(arn) => self.caller.arn() == Some(arn) || self.principal_arn == *arn,
             PrincipalPattern::UniqueId(id) => self.unique_id == *id,
             PrincipalPattern::Service(name) => matches!(&self.caller, Principal::Service(own) if **own == **name),
-            PrincipalPattern::Federated(_) | PrincipalPattern::CanonicalUser(_) => false,
+            PrincipalPattern::Federated(name) => {
+                matches!(&self.caller, Principal::WebIdentity(own) if own.as_str() == name)
+            }
+            PrincipalPattern::CanonicalUser(_) => false,
         })
     }
 }

@@ -37,7 +37,7 @@ pub fn add_access_key(config: &Config, principal: &Principal) -> Result<AddedKey
                 ),
             ));
         }
-        Principal::Role(_) | Principal::Service(_) | Principal::Anonymous => {
+        Principal::Role(_) | Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => {
             return Err(ConfigError::member(
                 "--principal",
                 format!(

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::files::{read_if_exists, read_secret, read_text};
 use super::organization::read_organization;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, token_service};
 use crate::aws::AccountId;
 use crate::cedar::Documents;
 use crate::identity::{
@@ -38,6 +38,7 @@ pub fn load_directory(config: &Config, documents: &Documents) -> Result<Director
         let (name, entries, texts) = read_organization(file)?;
         builder.set_organization(&name, &entries, &texts)?;
     }
+    token_service::add_to(config, &mut builder)?;
     Ok(builder.build())
 }
 

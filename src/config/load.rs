@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use super::external_key_stores::ExternalKeyStoreTable;
 use super::quotas::QuotasTable;
 use super::tls::TlsTable;
+use super::token_service::{MfaDeviceTable, OidcProviderTable};
 use super::units::{Shown, Size, Span};
 use super::upstreams::{self, UpstreamTable};
 use super::{
@@ -100,6 +101,11 @@ impl Config {
         }
     }
 
+    /// What is wrong at a place of the configuration file.
+    pub(super) fn at(&self, place: (u32, u32), member: &str, message: String) -> ConfigError {
+        ConfigError { place: Some(place), ..self.error(member, message) }
+    }
+
     /// The credentials files to read, in order: those configured, or `credentials.toml` in the
     /// data directory where none are.
     #[must_use]
@@ -150,6 +156,8 @@ struct IamTable {
     authorization_details: Vec<PathBuf>,
     credentials: Option<Vec<PathBuf>>,
     organization: Option<PathBuf>,
+    mfa_device: Vec<Spanned<MfaDeviceTable>>,
+    oidc_provider: Vec<Spanned<OidcProviderTable>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -261,6 +269,8 @@ impl File {
                 authorization_details: joined(base, self.iam.authorization_details),
                 credentials: self.iam.credentials.map(|files| joined(base, files)),
                 organization: self.iam.organization.map(|file| base.join(file)),
+                mfa_devices: each(self.iam.mfa_device, |table| MfaDeviceTable::resolve(table, base, source))?,
+                oidc_providers: each(self.iam.oidc_provider, |table| OidcProviderTable::resolve(table, base, source))?,
             },
             signature: SignatureSettings {
                 max_skew: Duration::from_secs(u64::from(within.range(
@@ -327,6 +337,10 @@ impl File {
             data_dir,
         })
     }
+}
+
+fn each<T, R>(tables: Vec<T>, resolve: impl FnMut(T) -> Result<R, ConfigError>) -> Result<Vec<R>, ConfigError> {
+    tables.into_iter().map(resolve).collect()
 }
 
 fn cores() -> u32 {

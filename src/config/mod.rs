@@ -14,6 +14,7 @@ mod quotas;
 mod root_key;
 mod settings;
 mod tls;
+mod token_service;
 mod units;
 mod upstreams;
 
@@ -31,4 +32,5 @@ pub use settings::{
     LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
 };
 pub use tls::{ClientCertificates, TlsSettings};
+pub use token_service::{KeySetSource, MfaDeviceSettings, MfaSecret, OidcProviderSettings};
 pub use upstreams::{ResignSettings, ResourcePolicySettings, UpstreamAccount, UpstreamSettings};

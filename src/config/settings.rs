@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ExternalKeyStoreSettings, TlsSettings, UpstreamSettings};
+use super::{ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, TlsSettings, UpstreamSettings};
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -67,6 +67,10 @@ pub struct IamSettings {
     /// The organisation's service and resource control policies; none where there is no
     /// organisation.
     pub organization: Option<PathBuf>,
+    /// `[[iam.mfa_device]]`
+    pub mfa_devices: Vec<MfaDeviceSettings>,
+    /// `[[iam.oidc_provider]]`
+    pub oidc_providers: Vec<OidcProviderSettings>,
 }
 
 /// `[signature]`.

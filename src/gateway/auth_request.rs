@@ -63,7 +63,7 @@ pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -
         headers: &parts.headers,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let (source, profile) = (live.directory.as_ref(), &route.profile);
+    let (source, profile) = (&live.sessions, &route.profile);
     let verified = match Payload::of(profile, received.headers, received.query) {
         Payload::Whole => live.verifier.verify(profile, &received, b"", source, times),
         _ => live.verifier.verify_head(profile, &received, source, times).map(|(verified, _)| verified),

@@ -35,6 +35,8 @@ pub(super) struct Call {
 pub(super) struct Report {
     pub(super) operation: Option<Cow<'static, str>>,
     pub(super) read_only: bool,
+    /// Whether its success is recorded before it is told though it changes nothing: it gives credentials.
+    pub(super) is_durable: bool,
     pub(super) parameters: Option<JsonText>,
     pub(super) resources: Vec<Arn>,
     pub(super) decisions: Vec<Arc<Decision>>,
@@ -53,6 +55,11 @@ pub(super) struct Success<'a> {
 }
 
 impl Report {
+    /// Whether it is told only once it is recorded.
+    fn must_be_recorded(&self) -> bool {
+        !self.read_only || self.is_durable
+    }
+
     /// A denial: what was decided and why is recorded, and its text is the client's.
     pub(super) fn denied(&mut self, denial: Denial) -> Failure {
         let message = denial.decision.message.clone().unwrap_or_default();
@@ -141,7 +148,7 @@ impl Call {
             decisions: &decisions,
             explanation: report.explanation.as_ref(),
         });
-        if report.read_only || success.is_none() {
+        if !report.must_be_recorded() || success.is_none() {
             return state.audit.append(&record);
         }
         let durable = state.audit.append_durably(&record)?;
@@ -180,7 +187,7 @@ impl Call {
 
     /// What a mutation asks first: whether it could be recorded once it is done.
     pub(super) fn check_recordable(&self, report: &Report) -> Result<(), Failure> {
-        if report.read_only {
+        if !report.must_be_recorded() {
             return Ok(());
         }
         self.state.audit.check_writable().map_err(|error| unrecorded(&error, self.request_id))

@@ -22,6 +22,7 @@ mod form;
 mod forward;
 mod http_1;
 mod http_2;
+mod key_sets;
 mod kms_call;
 mod outbound;
 mod patience;

@@ -56,7 +56,7 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         headers: &parts.headers,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let (source, profile) = (live.directory.as_ref(), &route.profile);
+    let (source, profile) = (&live.sessions, &route.profile);
     let payload = match &route.service {
         Service::Kms | Service::Sts => Payload::Whole,
         Service::Upstream(_) => Payload::of(profile, received.headers, received.query),
@@ -74,6 +74,11 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
             Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
         };
         stopwatch.lap(Stage::Body);
+        if matches!(route.service, Service::Sts)
+            && let Some(operation) = sts_call::unsigned(&parts, &body)
+        {
+            return sts_call::perform_unsigned(state, Arc::clone(&live), &parts, &peer, request_id, operation).await;
+        }
         (live.verifier.verify(profile, &received, &body, source, times), Content::Whole(body))
     } else {
         let length = admission::declared_length(&parts.headers);

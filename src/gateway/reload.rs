@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ServerConfig;
 
 use super::engine;
+use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
 use super::route::Routes;
 use super::state::{Live, State};
@@ -20,18 +21,19 @@ pub(super) struct Reloader {
 }
 
 /// What a configuration brings.
-type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound);
+type Prepared = (Config, Live, Option<Arc<ServerConfig>>, Outbound, KeySetFetcher);
 
 impl Reloader {
     /// Reloads, reads files and compiles policies: not for an async thread.
     pub(super) fn reload(&self, state: &State) {
-        match self.prepare() {
-            Ok((config, live, tls, outbound)) => {
+        match self.prepare(state) {
+            Ok((config, live, tls, outbound, key_sets)) => {
                 state.limits.send_replace(config.limits);
                 state.tls.send_replace(tls);
                 state.kms.serve_regions(config.regions.clone());
                 state.kms.enforce_quotas(engine::quotas(&config.quotas));
                 state.kms.reach_external_key_stores(Arc::new(outbound));
+                state.sts.fetch_key_sets(Box::new(key_sets));
                 state.live.store(Arc::new(live));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
                 state.telemetry.reloads.inc();
@@ -44,12 +46,13 @@ impl Reloader {
         }
     }
 
-    fn prepare(&self) -> Result<Prepared, ConfigError> {
+    fn prepare(&self, state: &State) -> Result<Prepared, ConfigError> {
         let config = Config::load(self.file.as_deref(), &self.overrides)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_compatible(&config)?;
         let directory = load_directory(&config, &self.documents)?;
         let routes = Routes::new(&config, &directory, &self.documents)?;
-        let live = Live::new(&config, directory, routes).map_err(|error| ConfigError {
+        let (sealing_key, documents) = (Arc::clone(state.sts.sealing_key()), Arc::clone(&self.documents));
+        let live = Live::new(&config, directory, sealing_key, documents, routes).map_err(|error| ConfigError {
             file: self.file.as_ref().map(|file| file.display().to_string()),
             place: None,
             member: "signature.max_skew_seconds".to_owned(),
@@ -57,6 +60,7 @@ impl Reloader {
         })?;
         let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
         let outbound = Outbound::new(&config)?;
-        Ok((config, live, tls, outbound))
+        let key_sets = KeySetFetcher::new(&config)?;
+        Ok((config, live, tls, outbound, key_sets))
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::form::Form;
 use super::plain_json;
 use super::server::BoxError;
+use crate::aws::xml;
 use crate::sigv4::Refusal;
 
 /// What hyper sends.
@@ -156,7 +157,7 @@ impl Failure {
 
     fn xml(&self, form: Form, request_id: Uuid) -> String {
         let code = form.code(self.code);
-        let message = xml_text(self.message.as_deref().unwrap_or_default());
+        let message = xml::escaped(self.message.as_deref().unwrap_or_default());
         if form == Form::S3 {
             return format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
@@ -169,23 +170,6 @@ impl Failure {
              <RequestId>{request_id}</RequestId></ErrorResponse>"
         )
     }
-}
-
-/// Text as XML has it between two tags. Characters that XML 1.0 can't hold at all become U+FFFD.
-pub(super) fn xml_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' | '\n' => out.push(character),
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            _ => out.push(character),
-        }
-    }
-    out
 }
 
 /// An answer with a body in a form; an empty body (an operation without output) has no type.

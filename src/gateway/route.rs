@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::admission::{Rejection, admit_to_root};
 use super::form::Form;
 use super::forward::Upstream;
+use super::sts_call;
 use crate::cedar::Documents;
 use crate::config::{Config, ConfigError};
 use crate::identity::Directory;
@@ -72,7 +73,11 @@ impl Routes {
     /// no service at all is taken for KMS, which refuses what nobody signed.
     pub(super) fn route(&self, parts: &Parts) -> Result<&Route, String> {
         let claimed = claimed_scope(&parts.headers, parts.uri.query());
-        let service = claimed.as_ref().map_or("kms", |scope| &*scope.service);
+        let service = match &claimed {
+            Some(scope) => &*scope.service,
+            None if sts_call::speaks_unsigned(parts) => "sts",
+            None => "kms",
+        };
         match (self.upstreams.get(service), service) {
             (Some(upstream), _) => Ok(upstream),
             (None, "kms") => Ok(&self.kms),

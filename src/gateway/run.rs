@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::admin_access::AdminAccess;
+use super::key_sets::KeySetFetcher;
 use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
@@ -29,6 +30,7 @@ use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::InvalidSkew;
 use crate::store;
+use crate::sts::Sts;
 
 /// How `serve` was called.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +76,9 @@ pub enum ServeError {
     /// The engine does not open.
     #[error(transparent)]
     Engine(#[from] kms::OpenError),
+    /// The key that seals sessions can't be read, or made.
+    #[error("the key that seals sessions: {0}")]
+    SealingKey(String),
     /// The audit log does not open.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -194,8 +199,8 @@ async fn open(
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
     let routes = Routes::new(config, &directory, documents)?;
-    let live = Live::new(config, directory, routes)?;
     let outbound = Outbound::new(config)?;
+    let key_sets = KeySetFetcher::new(config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
@@ -209,6 +214,10 @@ async fn open(
         config.test_clock,
     )
     .await?;
+    let sealing_key = kms.sealing_key().await.map_err(|error| ServeError::SealingKey(error.to_string()))?;
+    let sts = Sts::new(Arc::new(sealing_key), Arc::clone(documents));
+    sts.fetch_key_sets(Box::new(key_sets));
+    let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents), routes)?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));
     kms.reach_external_key_stores(Arc::new(outbound));
@@ -231,6 +240,7 @@ async fn open(
         live: ArcSwap::from_pointee(live),
         authorizer,
         kms,
+        sts,
         audit,
         clock,
         engine_clock,

@@ -14,10 +14,13 @@ use super::telemetry::Telemetry;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::aws::{Clock, OffsetClock};
+use crate::cedar::Documents;
 use crate::config::{Config, ExplainSettings, Limits};
-use crate::identity::Directory;
+use crate::identity::{Directory, Sessions};
 use crate::kms::Kms;
+use crate::seal::SealingKey;
 use crate::sigv4::{InvalidSkew, Settings, Verifier};
+use crate::sts::Sts;
 
 /// Everything that requests share.
 pub(super) struct State {
@@ -29,6 +32,7 @@ pub(super) struct State {
     pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) kms: Kms,
+    pub(super) sts: Sts,
     pub(super) audit: Arc<AuditLog>,
     /// Wall-clock: signatures, the audit's times.
     pub(super) clock: Arc<dyn Clock>,
@@ -55,6 +59,8 @@ pub(super) struct State {
 /// What a reload replaces.
 pub(super) struct Live {
     pub(super) directory: Arc<Directory>,
+    /// The access keys of the directory, and the sessions of who is in it.
+    pub(super) sessions: Sessions,
     pub(super) verifier: Verifier,
     pub(super) routes: Routes,
     pub(super) limits: Limits,
@@ -62,13 +68,27 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(config: &Config, directory: Directory, routes: Routes) -> Result<Self, InvalidSkew> {
+    pub(super) fn new(
+        config: &Config,
+        directory: Directory,
+        sealing_key: Arc<SealingKey>,
+        documents: Arc<Documents>,
+        routes: Routes,
+    ) -> Result<Self, InvalidSkew> {
+        let directory = Arc::new(directory);
         let verifier = Verifier::new(Settings {
             max_skew_seconds: u32::try_from(config.signature.max_skew.as_secs()).unwrap_or(u32::MAX),
             regions: config.regions.clone(),
             ..Settings::default()
         })?;
-        Ok(Self { directory: Arc::new(directory), verifier, routes, limits: config.limits, explain: config.explain })
+        Ok(Self {
+            sessions: Sessions::new(Arc::clone(&directory), sealing_key, documents),
+            directory,
+            verifier,
+            routes,
+            limits: config.limits,
+            explain: config.explain,
+        })
     }
 
     /// The longest body, in bytes.

@@ -115,7 +115,7 @@ impl PrincipalPattern {
             Principal::Role(arn) => Ok(Self::Role(arn)),
             Principal::Session(arn) => Ok(Self::Session(arn)),
             Principal::FederatedUser(arn) => Ok(Self::FederatedUser(arn)),
-            Principal::Service(_) | Principal::Anonymous => Err(invalid()),
+            Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => Err(invalid()),
         }
     }
 

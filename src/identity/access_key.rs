@@ -3,7 +3,7 @@ use std::fmt;
 use data_encoding::{BASE32_NOPAD, BASE64};
 use zeroize::Zeroizing;
 
-/// A new long-term access key, in the shape of AWS's own: `AKIA` and 16 characters, and a secret
+/// A new access key, in the shape of AWS's own: `AKIA` and 16 characters, and a secret
 /// of 40 base64 characters (240 random bits).
 pub struct NewAccessKey {
     /// The access key id.
@@ -23,11 +23,23 @@ impl NewAccessKey {
     /// # Errors
     /// Where the generator fails.
     pub fn generate() -> Result<Self, GenerateError> {
+        Self::of_kind("AKIA")
+    }
+
+    /// Makes the key of a session: its id begins with `ASIA`.
+    pub(super) fn temporary() -> Result<Self, GenerateError> {
+        Self::of_kind("ASIA")
+    }
+
+    fn of_kind(prefix: &str) -> Result<Self, GenerateError> {
         let mut id = [0u8; 10];
         let mut secret = Zeroizing::new([0u8; 30]);
         aws_lc_rs::rand::fill(&mut id).map_err(|_| GenerateError)?;
         aws_lc_rs::rand::fill(&mut *secret).map_err(|_| GenerateError)?;
-        Ok(Self { id: format!("AKIA{}", BASE32_NOPAD.encode(&id)), secret: Zeroizing::new(BASE64.encode(&*secret)) })
+        Ok(Self {
+            id: format!("{prefix}{}", BASE32_NOPAD.encode(&id)),
+            secret: Zeroizing::new(BASE64.encode(&*secret)),
+        })
     }
 }
 

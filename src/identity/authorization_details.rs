@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -19,7 +20,16 @@ pub struct AuthorizationDetails {
     pub(super) account: Option<AccountId>,
     pub(super) users: Vec<PrincipalDetail>,
     pub(super) roles: Vec<PrincipalDetail>,
+    /// The default versions of the managed policies, by ARN: a session may name them.
+    pub(super) managed: HashMap<String, PolicyText>,
 }
+
+/// The longest session of a role where nothing else is said, in seconds (IAM API Reference, Role:
+/// MaxSessionDuration).
+pub(super) const DEFAULT_SESSION_SECONDS: u32 = 3600;
+
+/// What a role's longest session may be, in seconds.
+const SESSION_SECONDS: RangeInclusive<u32> = 3600..=43_200;
 
 /// A user or a role.
 #[derive(Debug)]
@@ -32,6 +42,10 @@ pub(super) struct PrincipalDetail {
     /// Inline first, then attached, then those of the groups.
     pub(super) policies: Vec<PolicyText>,
     pub(super) boundary: Option<PolicyText>,
+    /// Who may assume it; none for a user.
+    pub(super) trust: Option<PolicyText>,
+    /// The longest session of a role, in seconds.
+    pub(super) max_session_seconds: u32,
 }
 
 /// A policy's text and where it stands in the file.
@@ -192,6 +206,8 @@ struct RoleDetail<'a> {
     role_id: Text<'a>,
     #[serde(borrow)]
     assume_role_policy_document: Option<&'a RawValue>,
+    /// `get-role` prints it, these details don't: whoever needs another than AWS's default adds it.
+    max_session_duration: Option<u32>,
     #[serde(borrow, default)]
     role_policy_list: Vec<InlinePolicy<'a>>,
     #[serde(borrow, default)]
@@ -297,6 +313,8 @@ impl<'a> Reader<'a> {
                 tags,
                 policies,
                 boundary,
+                trust: None,
+                max_session_seconds: DEFAULT_SESSION_SECONDS,
             });
         }
         names.clear();
@@ -307,11 +325,20 @@ impl<'a> Reader<'a> {
             if !names.insert(role.role_name.value.clone()) {
                 return Err(self.twice(&role.role_name, &member));
             }
-            if let Some(trust) = role.assume_role_policy_document {
-                let trust = self.document(trust, format!("{member}, AssumeRolePolicyDocument"), None)?;
-                serde_json::from_str::<UniqueMembers>(&trust.text).map_err(|error| {
-                    self.source.error(Some(trust.place), &*trust.member, format!("is not JSON: {error}"))
-                })?;
+            let trust = match role.assume_role_policy_document {
+                None => None,
+                Some(trust) => {
+                    let trust = self.document(trust, format!("{member}, AssumeRolePolicyDocument"), None)?;
+                    serde_json::from_str::<UniqueMembers>(&trust.text).map_err(|error| {
+                        self.source.error(Some(trust.place), &*trust.member, format!("is not JSON: {error}"))
+                    })?;
+                    Some(trust)
+                }
+            };
+            let max_session_seconds = role.max_session_duration.unwrap_or(DEFAULT_SESSION_SECONDS);
+            if !SESSION_SECONDS.contains(&max_session_seconds) {
+                let message = format!("MaxSessionDuration is {max_session_seconds}; it must be 3600 to 43200 seconds");
+                return Err(self.at(&role.role_name, &member, message));
             }
             let policies = self.policies(&member, &role.role_policy_list, &role.attached_managed_policies)?;
             let boundary = self.boundary(&member, role.permissions_boundary.as_ref())?;
@@ -323,9 +350,12 @@ impl<'a> Reader<'a> {
                 tags,
                 policies,
                 boundary,
+                trust,
+                max_session_seconds,
             });
         }
-        Ok(AuthorizationDetails { file: Arc::clone(self.source.file()), account: self.account, users, roles })
+        let file = Arc::clone(self.source.file());
+        Ok(AuthorizationDetails { file, account: self.account, users, roles, managed: self.managed })
     }
 
     /// The policy's default version, kept by the policy's ARN.

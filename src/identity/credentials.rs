@@ -133,8 +133,16 @@ struct AccessKeyTable {
     session_tags: Option<Spanned<BTreeMap<String, String>>>,
 }
 
-/// Text that errors do not repeat.
-struct SecretText(Zeroizing<String>);
+/// Text of a TOML file that errors do not repeat.
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// The text.
+    #[must_use]
+    pub fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -205,7 +213,7 @@ fn entry(source: Source<'_>, index: usize, table: Spanned<AccessKeyTable>) -> Re
             );
             return Err(fault(principal_at, "principal", &message));
         }
-        Principal::Service(_) | Principal::Anonymous => {
+        Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => {
             return Err(fault(
                 principal_at,
                 "principal",

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,17 +7,18 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::access_key::secret_fault;
-use super::authorization_details::{PolicyText, PrincipalDetail};
+use super::authorization_details::{DEFAULT_SESSION_SECONDS, PolicyText, PrincipalDetail};
 use super::organization::organization;
 use super::unique_id::stand_in;
 use super::{
-    AccessKeyEntry, AuthorizationDetails, ControlPolicyTexts, IdentityError, OrganizationEntry, SharedCredentials,
+    AccessKeyEntry, AuthorizationDetails, ControlPolicyTexts, IdentityError, MfaDevice, OidcProvider,
+    OrganizationEntry, SharedCredentials,
 };
 use crate::authz::{
     AttachedDocument, DocumentSource, Organization, PrincipalDirectory, PrincipalLookup, PrincipalPolicies,
 };
 use crate::aws::{AccountId, Arn, Caller, Principal, Session};
-use crate::cedar::{CompileError, Documents};
+use crate::cedar::{CompileError, CompiledDocument, Documents};
 use crate::iam::{DocumentKind, PrincipalPattern};
 use crate::sigv4::{Credential, CredentialSource, SecretKey, SessionToken, Unavailable};
 
@@ -37,30 +39,82 @@ pub struct Directory {
     keys: HashMap<Arc<str>, Arc<Credential<Arc<Identity>>>>,
     accounts: HashMap<AccountId, Account>,
     organization: Option<Arc<Organization>>,
+    /// By serial number.
+    mfa_devices: HashMap<String, MfaDevice>,
+    /// By issuer.
+    oidc_providers: HashMap<String, Arc<OidcProvider>>,
 }
 
 /// The principals of an account that is served.
 #[derive(Default)]
-struct Account {
+pub(super) struct Account {
     /// By ARN.
-    users: HashMap<Arc<str>, Known>,
+    pub(super) users: HashMap<Arc<str>, Known>,
     /// By name: a session's ARN does not tell the role's path.
-    roles: HashMap<Arc<str>, Known>,
+    pub(super) roles: HashMap<Arc<str>, Known>,
+    /// The texts of the managed policies, by ARN, for the sessions that name them.
+    managed: HashMap<String, (PolicyText, Arc<str>)>,
 }
 
 /// A user or a role.
 #[derive(Clone)]
-struct Known {
-    arn: Arn,
-    id: Arc<str>,
-    tags: Vec<(String, String)>,
-    policies: Arc<PrincipalPolicies>,
+pub(super) struct Known {
+    pub(super) arn: Arn,
+    pub(super) id: Arc<str>,
+    pub(super) tags: Vec<(String, String)>,
+    pub(super) policies: Arc<PrincipalPolicies>,
+    /// A role's trust policy.
+    trust: Option<AttachedDocument>,
+    max_session_seconds: u32,
 }
 
 impl Known {
-    /// A principal that no authorization details describe: it has no policies.
+    /// A principal that no authorization details describe: it has no policies, and nobody assumes it.
     fn without_details(prefix: &str, arn: Arn) -> Self {
-        Self { id: stand_in(prefix, &arn), arn, tags: Vec::new(), policies: Arc::default() }
+        Self {
+            id: stand_in(prefix, &arn),
+            arn,
+            tags: Vec::new(),
+            policies: Arc::default(),
+            trust: None,
+            max_session_seconds: DEFAULT_SESSION_SECONDS,
+        }
+    }
+}
+
+/// A role as whoever would assume it meets it.
+#[derive(Clone, Copy)]
+pub struct Role<'a>(&'a Known);
+
+impl<'a> Role<'a> {
+    /// Its ARN, path included.
+    #[must_use]
+    pub fn arn(self) -> &'a Arn {
+        &self.0.arn
+    }
+
+    /// `AROA…`.
+    #[must_use]
+    pub fn id(self) -> &'a str {
+        &self.0.id
+    }
+
+    /// Its own tags.
+    #[must_use]
+    pub fn tags(self) -> &'a [(String, String)] {
+        &self.0.tags
+    }
+
+    /// Its trust policy; none where nobody may assume it.
+    #[must_use]
+    pub fn trust(self) -> Option<&'a AttachedDocument> {
+        self.0.trust.as_ref()
+    }
+
+    /// `MaxSessionDuration`.
+    #[must_use]
+    pub fn max_session_seconds(self) -> u32 {
+        self.0.max_session_seconds
     }
 }
 
@@ -81,6 +135,46 @@ impl Directory {
     #[must_use]
     pub fn organization(&self) -> Option<&Arc<Organization>> {
         self.organization.as_ref()
+    }
+
+    /// The role of that ARN, path included.
+    #[must_use]
+    pub fn role(&self, arn: &Arn) -> Option<Role<'_>> {
+        let account = self.account(arn.account().parse().ok()?)?;
+        let name = arn.resource().strip_prefix("role/")?.rsplit('/').next()?;
+        account.roles.get(name).filter(|role| role.arn == *arn).map(Role)
+    }
+
+    /// The managed policy of that ARN as a session's policy, as an account's details describe it.
+    /// None where they don't.
+    ///
+    /// # Errors
+    /// Where it can't be compiled as one.
+    pub fn session_policy(
+        &self,
+        account: AccountId,
+        arn: &str,
+        documents: &Documents,
+    ) -> Option<Result<AttachedDocument, CompileError>> {
+        let (policy, file) = self.account(account)?.managed.get(arn)?;
+        let compiled = documents.compile(DocumentKind::SessionPolicy, &policy.text);
+        Some(compiled.map(|document| attached(document, policy, file)))
+    }
+
+    pub(super) fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    /// The multi-factor device of that serial number.
+    #[must_use]
+    pub fn mfa_device(&self, serial: &str) -> Option<&MfaDevice> {
+        self.mfa_devices.get(serial)
+    }
+
+    /// The identity provider whose tokens name that issuer (`iss`).
+    #[must_use]
+    pub fn oidc_provider(&self, issuer: &str) -> Option<&Arc<OidcProvider>> {
+        self.oidc_providers.get(issuer)
     }
 
     /// The accounts that are served: those of any access key or authorization details.
@@ -145,7 +239,11 @@ impl PrincipalDirectory for Directory {
                 principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn)
             }
             Principal::Session(_) => principal.session_role_name().and_then(|name| account.roles.get(name)),
-            Principal::Root(_) | Principal::FederatedUser(_) | Principal::Service(_) | Principal::Anonymous => {
+            Principal::Root(_)
+            | Principal::FederatedUser(_)
+            | Principal::WebIdentity(_)
+            | Principal::Service(_)
+            | Principal::Anonymous => {
                 return PrincipalLookup::Unknown;
             }
         };
@@ -183,7 +281,7 @@ impl<'a> DirectoryBuilder<'a> {
     /// # Errors
     /// A policy that can't be compiled, with its place; an account that another file described.
     pub fn add_details(&mut self, details: AuthorizationDetails) -> Result<(), IdentityError> {
-        let AuthorizationDetails { file, account, users, roles } = details;
+        let AuthorizationDetails { file, account, users, roles, managed } = details;
         let Some(account_id) = account else { return Ok(()) };
         if let Some(other) = self.described.insert(account_id, Arc::clone(&file)) {
             return Err(IdentityError {
@@ -202,6 +300,7 @@ impl<'a> DirectoryBuilder<'a> {
             let (role, name) = self.known(&file, role)?;
             account.roles.insert(name.into(), role);
         }
+        account.managed = managed.into_iter().map(|(arn, policy)| (arn, (policy, Arc::clone(&file)))).collect();
         self.directory.accounts.insert(account_id, account);
         Ok(())
     }
@@ -220,6 +319,8 @@ impl<'a> DirectoryBuilder<'a> {
             id: detail.id.into(),
             tags: detail.tags,
             policies: Arc::new(PrincipalPolicies::new(identity, boundary, None)),
+            trust: detail.trust.as_ref().map(|policy| compile(DocumentKind::ResourcePolicy, policy)).transpose()?,
+            max_session_seconds: detail.max_session_seconds,
         };
         Ok((known, detail.name))
     }
@@ -243,9 +344,35 @@ impl<'a> DirectoryBuilder<'a> {
             let member = format!("{}{separator}{}", policy.member, fault.path);
             IdentityError { file: Arc::clone(file), place: Some(place), member, message }
         })?;
-        let first_line = policy.in_place.then_some(policy.place.0);
-        let source = DocumentSource { file: Arc::clone(file), first_line };
-        Ok(AttachedDocument { document, arn: policy.arn.clone(), source: Some(source) })
+        Ok(attached(document, policy, file))
+    }
+
+    /// Adds a multi-factor device.
+    ///
+    /// # Errors
+    /// None where the serial number is new; the device itself otherwise.
+    pub fn add_mfa_device(&mut self, device: MfaDevice) -> Result<(), MfaDevice> {
+        match self.directory.mfa_devices.entry(device.serial.clone()) {
+            Entry::Occupied(_) => Err(device),
+            Entry::Vacant(place) => {
+                place.insert(device);
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds an identity provider.
+    ///
+    /// # Errors
+    /// None where the issuer is new; the provider itself otherwise.
+    pub fn add_oidc_provider(&mut self, provider: OidcProvider) -> Result<(), OidcProvider> {
+        match self.directory.oidc_providers.entry(provider.issuer.clone()) {
+            Entry::Occupied(_) => Err(provider),
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(provider));
+                Ok(())
+            }
+        }
     }
 
     /// Adds an access key of a credentials file.
@@ -397,7 +524,9 @@ impl<'a> DirectoryBuilder<'a> {
             Principal::FederatedUser(arn) => {
                 (arn.clone(), format!("{account_id}:{name}").into(), session_tags.to_vec(), Arc::default())
             }
-            Principal::Role(_) | Principal::Service(_) | Principal::Anonymous => return None,
+            Principal::Role(_) | Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => {
+                return None;
+            }
         };
         let policies = match session_policies {
             None => policies,
@@ -416,6 +545,13 @@ impl<'a> DirectoryBuilder<'a> {
         };
         Some(Identity { caller: Arc::new(caller), policies, recorded: OnceLock::new() })
     }
+}
+
+/// A document of authorization details.
+fn attached(document: Arc<CompiledDocument>, policy: &PolicyText, file: &Arc<str>) -> AttachedDocument {
+    let first_line = policy.in_place.then_some(policy.place.0);
+    let source = DocumentSource { file: Arc::clone(file), first_line };
+    AttachedDocument { document, arn: policy.arn.clone(), source: Some(source) }
 }
 
 /// What is wrong in a policy document, and where in it.
@@ -442,7 +578,7 @@ impl From<CompileError> for Fault {
 
 /// The role's tags, but for those that the session sets (IAM User Guide, "Pass session tags in AWS
 /// STS"): keys are told apart without regard to case.
-fn overridden(role: &[(String, String)], session: &[(String, String)]) -> Vec<(String, String)> {
+pub(super) fn overridden(role: &[(String, String)], session: &[(String, String)]) -> Vec<(String, String)> {
     let set = |key: &str| session.iter().any(|(other, _)| other.to_lowercase() == key.to_lowercase());
     role.iter().filter(|(key, _)| !set(key)).chain(session).cloned().collect()
 }
@@ -453,7 +589,7 @@ fn secret_key(secret: &Zeroizing<String>) -> SecretKey {
 
 /// Each credential that is made has a version of its own, so that a signing key that was derived
 /// from another secret is never taken for it.
-fn next_version() -> u64 {
+pub(super) fn next_version() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

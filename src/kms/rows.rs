@@ -8,6 +8,7 @@
 //! kms/p/<account>/<region>/<key>/<sha256>               its policy's text, where it is not the default
 //! kms/m/<account>/<region>/<key>/<material id>          wrapped key material
 //! kms/m/<account>/<region>/<store>/credential           the wrapped credential of a store's proxy
+//! kms/m/sessions/sealing-key                            the wrapped key that seals session tokens
 //! kms/r/<account>/<region>/<key>/<be32 number>          its rotations; both of a multi-Region key
 //!                                                       under the region `multi-region`
 //! kms/u/<account>/<region>/<key>                        its last use
@@ -44,6 +45,8 @@ use crate::aws::{AccountId, Region};
 pub(super) const META: &[u8] = b"kms/meta";
 pub(super) const CLOCK: &[u8] = b"kms/clock";
 const MATERIALS: &[u8] = b"kms/m/";
+/// Among the key material, so that it moves with it to another root key, and into backups.
+pub(super) const SEALING_KEY: &[u8] = b"kms/m/sessions/sealing-key";
 const DUE: &[u8] = b"kms/d/";
 const EVENTS: &[u8] = b"kms/e/";
 

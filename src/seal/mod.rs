@@ -7,9 +7,11 @@ pub mod derive;
 pub mod envelope;
 mod keyring;
 mod root_key;
+mod sealing_key;
 
 pub use keyring::Keyring;
 pub use root_key::RootKey;
+pub use sealing_key::SealingKey;
 
 /// Why a secret could not be sealed or opened. No variant says more than an attacker may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

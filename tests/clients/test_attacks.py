@@ -236,9 +236,14 @@ def test_a21_four_parts(server):
     refused(request.send(), INC)
 
 
-def test_a22_a_signature_for_sts(server):
+def test_a22_a_signature_for_another_service(server):
+    # One for STS is a call of STS, which this is not; what nobody serves is nobody's.
     request = Request(server)
     request.service = "sts"
+    answer = request.sign().send()
+    assert answer.status == 400 and b"<Code>MalformedQueryString</Code>" in answer.body, answer.raw
+    request = Request(server)
+    request.service = "dynamodb"
     refused(request.sign().send(), ISE)
 
 

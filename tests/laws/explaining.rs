@@ -30,7 +30,8 @@ pub(crate) fn disagreement(request: &AuthzRequest, applicable: &Applicable<'_>, 
         };
         found.map(std::ptr::from_ref)
     };
-    if decision.outcome == Outcome::Allow && request.action.as_str().eq_ignore_ascii_case("sts:GetCallerIdentity") {
+    let is_free = |action: &str| request.action.as_str().eq_ignore_ascii_case(action);
+    if decision.outcome == Outcome::Allow && (is_free("sts:GetCallerIdentity") || is_free("sts:GetSessionToken")) {
         return None; // whatever matches
     }
     let effect = if decision.outcome == Outcome::ExplicitDeny { Effect::Deny } else { Effect::Allow };

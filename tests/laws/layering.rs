@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Room → rooms that it may import. The same table stands in `docs/architecture.md`.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("aws", &[]),
     ("sigv4", &["aws"]),
     ("iam", &["aws"]),
@@ -15,18 +15,22 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("services", &["aws"]),
     ("identity", &["authz", "cedar", "iam", "seal", "sigv4", "store", "aws"]),
     ("kms", &["authz", "cedar", "iam", "seal", "store", "aws"]),
+    ("sts", &["authz", "cedar", "iam", "identity", "seal", "aws"]),
     ("audit", &["authz", "store", "aws"]),
     ("config", &["identity", "cedar", "iam", "seal", "services", "aws"]),
     ("simulate", &["authz", "cedar", "iam", "aws"]),
     (
         "gateway",
-        &["audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "services", "sigv4", "store"],
+        &[
+            "audit", "authz", "aws", "cedar", "config", "iam", "identity", "kms", "seal", "services", "sigv4", "store",
+            "sts",
+        ],
     ),
     (
         "cli",
         &[
             "audit", "authz", "aws", "cedar", "config", "gateway", "iam", "identity", "kms", "seal", "services",
-            "sigv4", "simulate", "store",
+            "sigv4", "simulate", "store", "sts",
         ],
     ),
 ];
@@ -35,7 +39,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
 const STAYS_IN: [(&str, &[&str]); 4] = [
     ("hyper", &["gateway"]),
     ("cedar_policy", &["cedar", "authz"]),
-    ("moka", &["authz", "cedar", "kms", "sigv4", "store"]),
+    ("moka", &["authz", "cedar", "identity", "kms", "sigv4", "store"]),
     ("redb", &["store"]),
 ];
 

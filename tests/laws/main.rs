@@ -23,3 +23,4 @@ mod sigv4;
 mod simulating;
 mod store_conformance;
 mod store_crash;
+mod sts;

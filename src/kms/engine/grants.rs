@@ -311,7 +311,9 @@ fn granted_to(text: &str, directory: &dyn PrincipalDirectory) -> Result<GrantedT
     let principal: Principal = text.parse().map_err(|_| texts::invalid_arn(text))?;
     let unique_id = match &principal {
         // Services make grants for themselves inside AWS alone.
-        Principal::Service(_) | Principal::Anonymous => return Err(texts::invalid_arn(text)),
+        Principal::WebIdentity(_) | Principal::Service(_) | Principal::Anonymous => {
+            return Err(texts::invalid_arn(text));
+        }
         _ => match directory.look_up(&principal) {
             PrincipalLookup::Missing => return Err(texts::no_such_principal(text)),
             PrincipalLookup::Known(id) => Some(id.to_string()),

@@ -24,6 +24,7 @@ mod regional_imports;
 mod regions;
 mod root_key;
 mod rotation;
+mod sealing_key;
 mod signatures;
 mod tags;
 
@@ -258,7 +259,9 @@ impl Kms {
         self.inner.xks_transport.store(Arc::new(transport));
     }
 
-    pub(super) fn serves(&self, region: &Region) -> bool {
+    /// Whether a region is served.
+    #[must_use]
+    pub fn serves(&self, region: &Region) -> bool {
         self.inner.regions.load().as_ref().is_none_or(|regions| regions.contains(region))
     }
 

@@ -25,4 +25,5 @@ mod regions;
 pub(crate) mod requests;
 mod root_key;
 mod rotation;
+mod sealing_key;
 mod states;

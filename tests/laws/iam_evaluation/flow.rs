@@ -51,7 +51,7 @@ fn who_signs_may_ask_who_it_is_whatever_policies_deny() {
     let denied = json!({"identity_policies": [denies()], "permissions_boundary": denies(), "session_policies": [denies()],
         "service_control_policies": [[denies()]]});
     for caller in [USER, SESSION, FEDERATED, ROOT] {
-        for action in ["sts:GetCallerIdentity", "STS:getcalleridentity"] {
+        for action in ["sts:GetCallerIdentity", "STS:getcalleridentity", "sts:GetSessionToken"] {
             assert_eq!(super::decided(&asked(caller, action, "*", &denied)).outcome, Outcome::Allow, "{caller}");
         }
     }

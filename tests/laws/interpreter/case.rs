@@ -119,9 +119,10 @@ impl Case {
         self.principal.starts_with("arn:") && self.principal.ends_with(":root")
     }
 
-    /// The one operation that everyone may use who signs.
+    /// The two operations that everyone may use who signs.
     pub(crate) fn needs_no_permission(&self) -> bool {
-        self.action.to_lowercase() == "sts:getcalleridentity" && self.principal != "anonymous"
+        let free = ["sts:getcalleridentity", "sts:getsessiontoken"];
+        free.contains(&self.action.to_lowercase().as_str()) && self.principal != "anonymous"
     }
 
     /// The account that owns the resource: the ARN's, or the one that is said; an action on no
