@@ -35,7 +35,7 @@ use history::History;
 use step::Step;
 
 use crate::engine::errors;
-use crate::engine::requests::served;
+use crate::engine::requests::all_operations;
 use crate::generate::{Dice, number};
 
 /// The steps of one history, reviews aside.
@@ -121,7 +121,7 @@ fn the_engine_answers_as_the_model_does() {
 
 /// The operations of the histories: not those on custom key stores, which need a proxy beside them.
 fn played() -> impl Iterator<Item = &'static str> {
-    served().filter(|operation| !is_of_custom_key_stores(operation))
+    all_operations().filter(|operation| !is_of_custom_key_stores(operation))
 }
 
 /// Whether an operation or an error is about custom key stores.
