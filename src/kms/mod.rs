@@ -35,7 +35,7 @@ mod wrapped_material;
 mod xks;
 
 pub use answer::Answer;
-pub use api::{Kind, is_mutation, is_served, operation_errors, operation_names};
+pub use api::{Kind, is_mutation, operation_errors, operation_names};
 pub use backup::{Backup, BackupError, BackupHeader, BackupReader, begins_as_backup, restore};
 pub use engine::{Kms, OpenError, RootKeyIds, Settings, root_key_ids};
 pub use error::KmsError;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use keystile::kms::{is_served, operation_names};
+use keystile::kms::operation_names;
 
 use super::engine::{condition_keys, errors};
 
@@ -50,10 +50,6 @@ fn table() -> String {
     let mut reasons = Reasons::default();
     let mut rows = String::new();
     for operation in operation_names() {
-        if !is_served(operation) {
-            writeln!(rows, "| {operation} | no | UnsupportedOperationException | | | |").unwrap();
-            continue;
-        }
         let (mut told, mut untold, mut given, mut ungiven) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for code in errors::errors_of(operation) {
             if errors::COMMON.contains(&code) {
@@ -78,21 +74,20 @@ fn table() -> String {
             }
         }
         let cells = [told, untold, given, ungiven].map(listed).join(" | ");
-        writeln!(rows, "| {operation} | yes | {cells} |").unwrap();
+        writeln!(rows, "| {operation} | {cells} |").unwrap();
     }
-    let served = operation_names().iter().filter(|name| is_served(name)).count();
     let mut text = format!(
         "# The operations of the KMS API\n\n\
          Made by `{COMMAND}`; a test fails where this file differs.\n\n\
-         Of the {} operations of the API {served} are served; the others answer `UnsupportedOperationException`. For each\n\
-         that is served, the table has every error that the API's model lists for it and every condition key that AWS's\n\
-         service authorization reference lists for its actions. What is under \"reached\" and \"decides\", a test reaches\n\
-         and decides by, in `tests/laws/engine/errors.rs` and `tests/laws/engine/condition_keys.rs`; for what does not\n\
-         come about there is a reason below. Beside its own errors, a test reaches for each operation that is served\n\
+         All {} operations of the API are served. For each, the table has every error that the API's model lists for it\n\
+         and every condition key that AWS's service authorization reference lists for its actions. What is under\n\
+         \"reached\" and \"decides\", a test reaches and decides by, in `tests/laws/engine/errors.rs` and\n\
+         `tests/laws/engine/condition_keys.rs`; for what does not come about there is a reason below. Beside its own\n\
+         errors, a test reaches for each operation\n\
          {}. Global keys belong to no operation and are not in the table.\n\n\
          The keys of *a key* are {}.\n\n\
-         | operation | served | errors reached | errors that do not come about | condition keys that decide | condition keys that no request gives |\n\
-         | --- | --- | --- | --- | --- | --- |\n{rows}\n## Why not\n\n",
+         | operation | errors reached | errors that do not come about | condition keys that decide | condition keys that no request gives |\n\
+         | --- | --- | --- | --- | --- |\n{rows}\n## Why not\n\n",
         operation_names().len(),
         errors::COMMON.map(|code| format!("`{code}`")).join(", "),
         keys_of_a_key().join(", "),

@@ -181,7 +181,7 @@ facts! {
 }
 
 impl Kind {
-    /// The operation of that name, if it is served.
+    /// The operation of that name; none for a name that KMS does not have.
     pub(crate) fn named(name: &str) -> Option<Self> {
         FACTS.iter().find(|facts| facts.name == name).map(|facts| facts.kind)
     }
@@ -223,5 +223,12 @@ mod tests {
             assert_eq!(Kind::named(facts.name), Some(facts.kind));
         }
         assert_eq!(Kind::named("createkey"), None);
+    }
+
+    #[test]
+    fn every_operation_of_the_model_is_served() {
+        let mut names: Vec<&str> = FACTS.iter().map(|facts| facts.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, super::super::operation_names());
     }
 }

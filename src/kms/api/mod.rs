@@ -36,12 +36,6 @@ pub fn operation_errors(operation: &str) -> &'static [String] {
     OPERATIONS.get(operation).map_or(&[], |modelled| &modelled.errors)
 }
 
-/// Whether the engine serves the operation of that name.
-#[must_use]
-pub fn is_served(operation: &str) -> bool {
-    Kind::named(operation).is_some()
-}
-
 /// The operations' names, sorted.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let mut names: Vec<&'static str> = OPERATIONS.keys().map(String::as_str).collect();
@@ -49,13 +43,13 @@ static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     names
 });
 
-/// The names of all operations of the KMS API, served or not, sorted.
+/// The names of all operations of the KMS API, sorted.
 #[must_use]
 pub fn operation_names() -> &'static [&'static str] {
     &NAMES
 }
 
-/// Whether an operation that is served changes what is stored.
+/// Whether an operation changes what is stored.
 #[must_use]
 pub fn is_mutation(operation: &str) -> bool {
     Kind::named(operation).is_some_and(|kind| kind.facts().mutation)

@@ -119,16 +119,20 @@ impl Kms {
             let change = match record.value.record.state {
                 State::PendingDeletion { date, .. } if expiry.is_none_or(|expiry| date < expiry) => {
                     match self.delete_grants(&record).await {
-                        Ok(()) => {}
-                        Err(error) if error.is_conflict() => return Ok(done),
-                        Err(error) => return Err(error),
+                        Ok(()) => self.deletion(&record, date).await,
+                        Err(error) => Err(error),
                     }
-                    self.deletion(&record, date).await?
                 }
                 _ => match expiry {
-                    Some(date) => self.expiry(&record, date).await?,
-                    None => self.scheduled_rotation(&record).await?,
+                    Some(date) => self.expiry(&record, date).await,
+                    None => self.scheduled_rotation(&record).await,
                 },
+            };
+            let change = match change {
+                Ok(change) => change,
+                // The key changed, or one of its other Regions' went, while the change was made.
+                Err(error) if error.is_conflict() => return Ok(done),
+                Err(error) => return Err(error),
             };
             match self.commit(change).await {
                 Ok(()) => {

@@ -26,7 +26,7 @@ pub(super) use input::{
 
 /// One request of the KMS API, parsed and held to the model once.
 ///
-/// Members that belong to what is not served yet are refused here, by name.
+/// Members that belong to what is not served are refused here, by name.
 pub struct Operation {
     pub(super) kind: Kind,
     pub(super) input: Input,
@@ -44,15 +44,12 @@ impl Operation {
     ///
     /// # Errors
     /// `UnknownOperationException` for a name that KMS does not have,
-    /// `UnsupportedOperationException` for an operation or a member that is not served,
+    /// `UnsupportedOperationException` for a member that is not served,
     /// `SerializationException` for a body that is no JSON object of the model's types,
     /// `ValidationException` for members that break the model's constraints.
     pub fn parse(operation: &str, body: &[u8]) -> Result<Self, KmsError> {
-        let Some(shape) = input(operation) else {
+        let (Some(kind), Some(shape)) = (Kind::named(operation), input(operation)) else {
             return Err(KmsError::silent("UnknownOperationException"));
-        };
-        let Some(kind) = Kind::named(operation) else {
-            return Err(texts::unsupported(format!("The operation {operation} is not supported.")));
         };
         let mut request = wire::parse(body)?;
         wire::validate(shape, &mut request)?;

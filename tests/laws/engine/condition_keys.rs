@@ -1,4 +1,4 @@
-//! Every condition key that AWS lists for the actions of an operation that is served decides: an
+//! Every condition key that AWS lists for the actions of an operation decides: an
 //! identity policy that allows by it alone. `docs/operations.md` is made of this table.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use keystile::kms::Operation;
 use serde_json::{Value, json};
 
 use super::house::{ACCOUNT, House};
-use super::requests::{ALICE, BOB, Request, TAG, THERE, alias, is_of_imports, served};
+use super::requests::{ALICE, BOB, Request, TAG, THERE, alias, all_operations, is_of_imports};
 
 /// Condition keys that no request gives, by their beginning: the operations (all, where none is named)
 /// and the reason.
@@ -135,7 +135,7 @@ async fn allowed(house: &House, request: &Request, action: &str, condition: &Val
 async fn each_condition_key_of_each_operation_decides() {
     let house = House::new().await;
     let mut wrong = Vec::new();
-    for operation in served() {
+    for operation in all_operations() {
         let request = Request::of(&house, operation).await;
         for action in actions(operation) {
             for key in keys_of_action(action) {

@@ -234,9 +234,9 @@ async fn a_proxy_is_told_who_asks_for_what() {
 
 /// What a proxy answers or does not, and what is told of it: by CreateCustomKeyStore, by CreateKey, by a
 /// store that is connected, and by who uses a key with these words.
-type Row = (Mischief, &'static str, &'static str, &'static str, &'static str);
+pub(crate) type Row = (Mischief, &'static str, &'static str, &'static str, &'static str);
 
-fn failures() -> Vec<Row> {
+pub(crate) fn failures() -> Vec<Row> {
     const UNREACHABLE: &str = "XksProxyUriUnreachableException";
     const RESPONSE: &str = "XksProxyInvalidResponseException";
     const CONFIGURATION: &str = "XksProxyInvalidConfigurationException";

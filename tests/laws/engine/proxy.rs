@@ -43,6 +43,37 @@ struct Inside {
     mischief: Option<Mischief>,
     asked: Vec<(String, Value)>,
     vectors: u64,
+    lacks: Lacks,
+}
+
+/// What is not behind it any more.
+#[derive(Default)]
+struct Lacks {
+    /// All that is below a path.
+    path: Option<&'static str>,
+    key: Option<&'static str>,
+    /// A key that is disabled.
+    enabled_key: Option<&'static str>,
+}
+
+impl Lacks {
+    /// Whether it is in the way of a request.
+    fn refuses(&self, path: &str) -> Option<XksAnswer> {
+        let is_of = |key: Option<&str>| key.is_some_and(|key| path.contains(&format!("/keys/{key}/")));
+        if self.path.is_some_and(|gone| path.strip_prefix(gone).is_some_and(|rest| rest.starts_with('/'))) {
+            Some(refused(404, "InvalidUriPathException"))
+        } else if is_of(self.key) {
+            Some(refused(404, "KeyNotFoundException"))
+        } else if is_of(self.enabled_key) && !path.ends_with("/metadata") {
+            Some(refused(400, "InvalidStateException"))
+        } else {
+            None
+        }
+    }
+
+    fn is_disabled(&self, path: &str) -> bool {
+        self.enabled_key.is_some_and(|key| path.ends_with(&format!("/keys/{key}/metadata")))
+    }
 }
 
 pub(crate) struct FakeProxy(Mutex<Inside>);
@@ -69,6 +100,16 @@ impl FakeProxy {
         self.0.lock().unwrap().secrets = BTreeMap::from([(access_key.to_owned(), secret.to_owned())]);
     }
 
+    /// There is nothing below a path any more, this external key is gone, and that one is disabled.
+    pub(crate) fn lacks(
+        &self,
+        path: Option<&'static str>,
+        key: Option<&'static str>,
+        enabled_key: Option<&'static str>,
+    ) {
+        self.0.lock().unwrap().lacks = Lacks { path, key, enabled_key };
+    }
+
     /// The paths and bodies of all requests since it was asked for them last.
     pub(crate) fn asked(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.0.lock().unwrap().asked)
@@ -81,19 +122,25 @@ impl FakeProxy {
         if !is_signed(request, &inside.secrets) {
             return refused(401, "AuthenticationFailedException");
         }
+        if let Some(refusal) = inside.lacks.refuses(&request.path) {
+            return refusal;
+        }
         inside.vectors += 1;
         let vector = inside.vectors;
         let mut answer = match works(&request.path, &body, vector) {
             Ok(answer) => answer,
             Err((status, name)) => return refused(status, name),
         };
+        if inside.lacks.is_disabled(&request.path) {
+            answer["keyStatus"] = json!("DISABLED");
+        }
         match &inside.mischief {
             Some(Mischief::Error(status, name)) => return refused(*status, name),
             Some(Mischief::Answers(status, body)) => {
                 return XksAnswer { status: *status, body: body.clone().into_bytes() };
             }
             Some(Mischief::Member(member, value)) => answer[*member] = value.clone(),
-            Some(Mischief::WrongPlaintext) => {
+            Some(Mischief::WrongPlaintext) if answer["plaintext"].is_string() => {
                 let mut plaintext = BASE64.decode(answer["plaintext"].as_str().unwrap().as_bytes()).unwrap();
                 plaintext[0] ^= 1;
                 answer["plaintext"] = json!(BASE64.encode(&plaintext));

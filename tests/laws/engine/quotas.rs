@@ -5,7 +5,7 @@ use keystile::kms::Quotas;
 use serde_json::json;
 
 use super::house::House;
-use super::requests::{Request, THERE, served};
+use super::requests::{Request, THERE, all_operations};
 
 /// The name of the quota that the request of [`Request`] counts against.
 fn quota(operation: &str) -> &str {
@@ -42,7 +42,7 @@ async fn is_throttled(house: &House, request: &Request) -> bool {
 #[tokio::test]
 async fn each_operation_counts_against_its_own_quota() {
     let house = House::new().await;
-    for operation in served() {
+    for operation in all_operations() {
         // A multi-Region key counts for two Regions, and its replica as a key.
         let is_of_regions = ["ReplicateKey", "UpdatePrimaryRegion"].contains(&operation);
         let request = Request::of(&house, operation).await;

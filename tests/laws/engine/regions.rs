@@ -279,3 +279,19 @@ async fn a_primary_and_its_replicas_go_in_their_turns_however_late() {
     let days: Vec<i64> = events.iter().map(|event| (event.time.as_second() - START) / DAY).collect();
     assert_eq!(days, [7, 7, 14]);
 }
+
+/// The keys of one family are worked on at the same time, each beside the records of the others.
+#[tokio::test]
+async fn many_replicas_that_go_at_once_do_not_fail_each_other() {
+    let house = House::new().await;
+    for round in 0..4 {
+        for _ in 0..8 {
+            let id = replicated(&house, &[THERE, ELSEWHERE]).await;
+            for region in [THERE, ELSEWHERE] {
+                ok_in(&house, region, "ScheduleKeyDeletion", json!({"KeyId": id, "PendingWindowInDays": 7})).await;
+            }
+        }
+        house.sleep(7);
+        assert_eq!(house.kms.rotate_due().await.unwrap(), 16, "{round}");
+    }
+}

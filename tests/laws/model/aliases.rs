@@ -9,6 +9,9 @@ use super::naming::{Named, Names};
 use super::state::{Alias, Model, date};
 use crate::interpreter::Context;
 
+/// Aliases of a key (AWS KMS quotas, "Resource quotas").
+pub(super) const MOST_ALIASES: usize = 50;
+
 impl Model {
     /// The ARN of the alias that a request names, if it may be one.
     fn alias_arn(ask: &Ask<'_>) -> Result<String, Refusal> {
@@ -38,6 +41,17 @@ impl Model {
         on.map(|on| Check::new(ask.operation, on, Context::new())).collect()
     }
 
+    /// The key that the alias of a request stands for, also one that nobody has used yet.
+    fn stands_for(&self, ask: &Ask<'_>) -> Option<usize> {
+        let (account, name) = (ask.who().account, ask.must("AliasName"));
+        let alias = self.alias_at(account, ask.region, name).map(|alias| self.aliases[alias].target);
+        alias.or_else(|| self.managed_key(account, ask.region, name))
+    }
+
+    fn has_room(&self, key: usize) -> Result<(), Refusal> {
+        if self.aliases_of(key).len() < MOST_ALIASES { Ok(()) } else { Err(some("LimitExceededException")) }
+    }
+
     pub(super) fn create_alias(&mut self, ask: &Ask<'_>) -> Expected {
         let arn = Self::alias_arn(ask)?;
         let target = self.new_target(ask)?;
@@ -45,9 +59,13 @@ impl Model {
         let target = target.there()?;
         self.in_state(ask.operation, target)?;
         let name = ask.must("AliasName");
+        if name.starts_with("alias/aws/") {
+            return Err(some("InvalidAliasNameException"));
+        }
         if self.alias_at(ask.who().account, ask.region, name).is_some() {
             return Err(said("AlreadyExistsException", format!("An alias with the name {arn} already exists")));
         }
+        self.has_room(target)?;
         self.aliases.push(Alias {
             account: ask.who().account,
             region: ask.region,
@@ -65,11 +83,10 @@ impl Model {
         let target = self.new_target(ask)?;
         let alias = self.alias_at(ask.who().account, ask.region, ask.must("AliasName"));
         let mut keys = vec![target.clone()];
-        if let Some(alias) = alias {
-            let present = self.aliases[alias].target;
-            if !matches!(target, Named::Key(new) if new == present) {
-                keys.push(Named::Key(present));
-            }
+        if let Some(present) = self.stands_for(ask)
+            && !matches!(target, Named::Key(new) if new == present)
+        {
+            keys.push(Named::Key(present));
         }
         self.hold(ask, &Self::checks(ask, &arn, &keys))?;
         let target = target.there()?;
@@ -79,6 +96,9 @@ impl Model {
         if kind(self.aliases[alias].target) != kind(target) {
             return Err(some("ValidationException"));
         }
+        if self.aliases[alias].target != target {
+            self.has_room(target)?;
+        }
         self.aliases[alias].target = target;
         self.aliases[alias].updated = self.now;
         Ok(Value::Null)
@@ -87,7 +107,7 @@ impl Model {
     pub(super) fn delete_alias(&mut self, ask: &Ask<'_>) -> Expected {
         let arn = Self::alias_arn(ask)?;
         let alias = self.alias_at(ask.who().account, ask.region, ask.must("AliasName"));
-        let keys: Vec<Named> = alias.map(|alias| Named::Key(self.aliases[alias].target)).into_iter().collect();
+        let keys: Vec<Named> = self.stands_for(ask).map(Named::Key).into_iter().collect();
         self.hold(ask, &Self::checks(ask, &arn, &keys))?;
         let Some(alias) = alias else { return Err(not_found(&arn)) };
         self.aliases[alias].gone = true;
@@ -131,11 +151,12 @@ impl Model {
             })
             .collect();
         if key.is_none() {
-            items.extend(PREDEFINED.map(|service| {
-                let name = format!("alias/aws/{service}");
-                let arn = format!("arn:aws:kms:{}:{account}:{name}", ask.region);
-                (name.clone(), json!({"AliasName": name, "AliasArn": arn}))
-            }));
+            for name in PREDEFINED.map(|service| format!("alias/aws/{service}")) {
+                if items.iter().all(|(shown, _)| *shown != name) {
+                    let arn = format!("arn:aws:kms:{}:{account}:{name}", ask.region);
+                    items.push((name.clone(), json!({"AliasName": name, "AliasArn": arn})));
+                }
+            }
         }
         items.sort_by(|one, other| one.0.cmp(&other.0));
         let about = format!("{account} {}", key.map(|key| self.arn(key)).unwrap_or_default());
@@ -143,7 +164,7 @@ impl Model {
     }
 }
 
-/// The services whose aliases are there before anybody uses them; no history uses one.
+/// The services whose aliases are there before anybody uses them.
 const PREDEFINED: [&str; 21] = [
     "acm",
     "backup",

@@ -21,6 +21,8 @@ pub(super) struct Ask<'a> {
 pub(super) struct Refusal {
     pub(super) code: String,
     pub(super) text: Option<String>,
+    /// Some words of the text, where those are known.
+    pub(super) words: &'static str,
 }
 
 /// What the answer must be.
@@ -28,12 +30,17 @@ pub(super) type Expected = Result<Value, Refusal>;
 
 /// A refusal of which AWS's text is known.
 pub(super) fn said(code: &str, text: impl Into<String>) -> Refusal {
-    Refusal { code: code.to_owned(), text: Some(text.into()) }
+    Refusal { code: code.to_owned(), text: Some(text.into()), words: "" }
 }
 
 /// A refusal in words that nobody recorded.
 pub(super) fn some(code: &str) -> Refusal {
-    Refusal { code: code.to_owned(), text: None }
+    in_words(code, "")
+}
+
+/// A refusal whose text has these words among others.
+pub(super) fn in_words(code: &str, words: &'static str) -> Refusal {
+    Refusal { code: code.to_owned(), text: None, words }
 }
 
 /// A refusal without a text.

@@ -113,6 +113,7 @@ impl Model {
         self.fits(ask, key, "ENCRYPT_DECRYPT", algorithm)?;
         let length = bytes(ask.must("Plaintext")).map_or(0, |bytes| bytes.len());
         self.fits_rsa(key, &context, length, algorithm)?;
+        self.encrypts_outside(key)?;
         self.used(ask, &[key])?;
         let plaintext = Plain::Known(ask.must("Plaintext").to_owned());
         let (blob, _) = self.sealed(ask, "/CiphertextBlob", key, &context, algorithm, plaintext, None);
@@ -153,12 +154,27 @@ impl Model {
         match self.meant(blob) {
             Some(Blob::Ciphertext { algorithm, .. }) if algorithm != kinds::SYMMETRIC => Err(bad()),
             Some(Blob::Ciphertext { family, .. }) if *family != self.keys[key].family => Err(incorrect_key()),
-            Some(Blob::Ciphertext { context: with, plaintext, material, .. })
-                if self.blobs.contains_key(blob) && with == context =>
-            {
-                Ok((plaintext.clone(), *material))
+            Some(Blob::Ciphertext { context: with, plaintext, material, .. }) => {
+                let is_whole = self.blobs.contains_key(blob) && with == context;
+                self.decrypts_outside(key, is_whole)?;
+                if is_whole { Ok((plaintext.clone(), *material)) } else { Err(bad()) }
             }
             _ => Err(bad()),
+        }
+    }
+
+    /// Whether a dry run is to look at no ciphertext (KMS API Reference, "Decrypt", `DryRunModifiers`).
+    pub(super) fn ignores_ciphertext(ask: &Ask<'_>) -> Result<bool, Refusal> {
+        let is_asked = ask.body["DryRunModifiers"].as_array().is_some_and(|modifiers| !modifiers.is_empty());
+        if is_asked && !ask.is_dry() { Err(some("ValidationException")) } else { Ok(is_asked) }
+    }
+
+    /// A request's ciphertext; empty where it names its key and the ciphertext is not looked at.
+    fn ciphertext<'a>(ask: &Ask<'a>, id: Option<&str>) -> Result<&'a str, Refusal> {
+        match ask.body["CiphertextBlob"].as_str() {
+            Some(blob) => Ok(blob),
+            None if Self::ignores_ciphertext(ask)? && id.is_some() => Ok(""),
+            None => Err(some("ValidationException")),
         }
     }
 
@@ -169,7 +185,7 @@ impl Model {
         if id.is_none() && algorithm != kinds::SYMMETRIC {
             return Err(some("ValidationException"));
         }
-        let Some(blob) = ask.text("CiphertextBlob") else { return Err(some("ValidationException")) };
+        let blob = Self::ciphertext(ask, id)?;
         let named = self.source(ask, id, blob)?;
         let given = Self::of_encryption(id, &context, Some(algorithm));
         let check = Check { by_ciphertext: id.is_none(), ..Check::new("Decrypt", named.on(), given) };
@@ -177,6 +193,10 @@ impl Model {
         let key = named.there()?;
         self.in_state("Decrypt", key)?;
         self.fits(ask, key, "ENCRYPT_DECRYPT", algorithm)?;
+        if Self::ignores_ciphertext(ask)? {
+            self.fits_rsa(key, &context, 0, algorithm)?;
+            Self::unless_dry(ask)?;
+        }
         let (plaintext, material) = self.opened(key, blob, &context, algorithm)?;
         self.used(ask, &[key])?;
         let shown = shown_plain(ask, &plaintext);
@@ -209,7 +229,7 @@ impl Model {
         if id.is_none() && source_algorithm != kinds::SYMMETRIC {
             return Err(some("ValidationException"));
         }
-        let Some(blob) = ask.text("CiphertextBlob") else { return Err(some("ValidationException")) };
+        let blob = Self::ciphertext(ask, id)?;
         let source = self.source(ask, id, blob)?;
         let destination = self.named(ask, ask.must("DestinationKeyId"), Names::Aliases)?;
         let is_same = matches!((&source, &destination), (Named::Key(one), Named::Key(other)) if one == other);
@@ -233,6 +253,13 @@ impl Model {
         self.in_state("ReEncrypt", source)?;
         let destination = destination.there()?;
         self.in_state("ReEncrypt", destination)?;
+        if Self::ignores_ciphertext(ask)? {
+            for (key, context, algorithm) in [(source, &from, source_algorithm), (destination, &to, new_algorithm)] {
+                self.fits(ask, key, "ENCRYPT_DECRYPT", algorithm)?;
+                self.fits_rsa(key, context, 0, algorithm)?;
+            }
+            Self::unless_dry(ask)?;
+        }
         self.fits(ask, source, "ENCRYPT_DECRYPT", source_algorithm)?;
         self.fits(ask, destination, "ENCRYPT_DECRYPT", new_algorithm)?;
         let (plaintext, material) = self.opened(source, blob, &from, source_algorithm)?;
@@ -244,6 +271,7 @@ impl Model {
             Plain::Hidden(None) => usize::MAX,
         };
         self.fits_rsa(destination, &to, length, new_algorithm)?;
+        self.encrypts_outside(destination)?;
         self.used(ask, &[source, destination])?;
         let told = ask.told["DestinationKeyMaterialId"].as_str();
         let (blob, id) = self.sealed(ask, "/CiphertextBlob", destination, &to, new_algorithm, plaintext, told);
@@ -279,6 +307,7 @@ impl Model {
             _ => return Err(some("ValidationException")),
         };
         let key = self.for_data_keys(ask, Context::new())?;
+        self.encrypts_outside(key)?;
         self.used(ask, &[key])?;
         let shown = (ask.operation == "GenerateDataKey")
             .then(|| ask.drawn("/Plaintext", |text| bytes(text).is_some_and(|bytes| bytes.len() == length)));
@@ -299,6 +328,7 @@ impl Model {
             return Err(some("UnsupportedOperationException"));
         }
         let key = self.for_data_keys(ask, conditions([("kms:DataKeyPairSpec", spec)]))?;
+        self.is_in_no_store(key)?;
         self.used(ask, &[key])?;
         let is_der = |text: &str| bytes(text).is_some_and(|bytes| bytes.first() == Some(&0x30));
         let shown = (ask.operation == "GenerateDataKeyPair").then(|| ask.drawn("/PrivateKeyPlaintext", is_der));
@@ -360,7 +390,15 @@ impl Model {
         let mut context = request_alias(ask.must("KeyId"));
         context.extend(conditions([("kms:SigningAlgorithm", algorithm), ("kms:MessageType", message_type)]));
         let key = self.one_key(ask, context)?;
+        // Neither is served: the library signs nothing that was hashed in these ways before.
+        let is_edwards = self.family(key).spec == "ECC_NIST_EDWARDS25519";
+        if is_edwards && algorithm == "ED25519_PH_SHA_512" {
+            return Err(some("UnsupportedOperationException"));
+        }
         self.fits(ask, key, "SIGN_VERIFY", algorithm)?;
+        if message_type == "EXTERNAL_MU" && algorithm.starts_with("ML_DSA") {
+            return Err(some("UnsupportedOperationException"));
+        }
         let Some(signed) = signed(algorithm, message_type, ask.must("Message")) else {
             return Err(some("ValidationException"));
         };

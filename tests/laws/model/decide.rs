@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ask::{self, Ask, Refusal, some};
+use super::managed;
 use super::state::{Context as Pairs, Grant, Model};
-use super::world::{default_key_policy, identity, limit};
+use super::world::{controls, default_key_policy, identity, limit};
 use crate::interpreter::{self, Beyond, Case, Context, Layer, Outcome, Values, decide};
 
 /// What a check is about.
@@ -140,12 +141,18 @@ impl Model {
                 case.resource = self.arn(key);
                 self.of_key(key, &mut context);
                 let owner = self.keys[key].account;
-                let policy = self.keys[key].policy.as_ref().map(|text| serde_json::from_str(text).unwrap());
-                case.resource_policy = Some(policy.unwrap_or_else(|| default_key_policy(owner)));
+                case.resource_policy = Some(match (&self.keys[key].policy, self.keys[key].managed) {
+                    (_, Some(service)) => managed::policy(service, owner),
+                    (Some(text), None) => serde_json::from_str(text).unwrap(),
+                    (None, None) => default_key_policy(owner),
+                });
                 let grants = check.grants.clone().unwrap_or_else(|| self.grants_of(key));
                 case.grants = grants.into_iter().map(|at| self.grants[at].as_asked()).collect();
             }
         }
+        let controls = |account: &str| controls(self.organization, account).unwrap_or_default();
+        case.service_controls = controls(who.account).0;
+        case.resource_controls = controls(case.owner().unwrap_or(who.account)).1;
         case.context = context;
         case
     }

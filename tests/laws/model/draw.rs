@@ -12,11 +12,14 @@ use super::kinds::{self, grantable};
 use super::names::Names;
 use super::state::{Blob, DAY, Model};
 use super::step::Step;
-use super::world::{self, ACCOUNTS, GHOST, GRANTEES, IDENTITIES, KEY_POLICIES, LIMITS, PEOPLE, Policies, REGIONS};
+use super::world::{
+    self, ACCOUNTS, GHOST, GRANTEES, IDENTITIES, KEY_POLICIES, LIMITS, ORGANIZATIONS, PEOPLE, Policies, REGIONS,
+};
+use crate::engine::requests::is_of_stores;
 use crate::generate::Dice;
 
 /// Operations with how often each is drawn.
-const OPERATIONS: [(&str, usize); 48] = [
+const OPERATIONS: [(&str, usize); 54] = [
     ("CreateKey", 20),
     ("CreateAlias", 14),
     ("UpdateAlias", 9),
@@ -65,10 +68,16 @@ const OPERATIONS: [(&str, usize); 48] = [
     ("DeleteImportedKeyMaterial", 12),
     ("ReplicateKey", 12),
     ("UpdatePrimaryRegion", 9),
+    ("CreateCustomKeyStore", 9),
+    ("ConnectCustomKeyStore", 11),
+    ("DisconnectCustomKeyStore", 8),
+    ("DescribeCustomKeyStores", 6),
+    ("UpdateCustomKeyStore", 10),
+    ("DeleteCustomKeyStore", 7),
 ];
 
 /// Where keys are made, most of them in one Region.
-const HOMES: [&str; 6] = ["us-east-1", "us-east-1", "us-east-1", "us-east-1", "eu-west-1", "ap-southeast-2"];
+pub(super) const HOMES: [&str; 6] = ["us-east-1", "us-east-1", "us-east-1", "us-east-1", "eu-west-1", "ap-southeast-2"];
 /// What to choose a key for whose public key another one may agree with.
 const PEER: &str = "GetPublicKey of a peer";
 const UNKNOWN: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -80,6 +89,8 @@ pub(super) struct Draw<'a> {
     pub(super) dice: &'a mut Dice,
     pub(super) model: &'a Model,
     pub(super) names: &'a Names,
+    /// That of the next step.
+    pub(super) number: usize,
 }
 
 impl Draw<'_> {
@@ -88,6 +99,9 @@ impl Draw<'_> {
             0..=49 => self.sleep(),
             50..=57 => Step::Restart,
             58..=94 => self.policies(),
+            95..=109 => self.proxy(),
+            110..=114 => self.organization(),
+            115..=164 if self.is_troubled() => self.proxy(),
             _ => self.request(),
         }
     }
@@ -97,7 +111,7 @@ impl Draw<'_> {
         let model = self.model;
         let deletions = model.keys.iter().filter(|key| !key.gone).filter_map(|key| key.deletion?.at);
         let rotations = model.families.iter().filter_map(|family| family.schedule).map(|(_, next)| next);
-        let imports = model.families.iter().flat_map(|family| &family.materials).filter_map(|one| one.import.as_ref());
+        let imports = model.keys.iter().filter(|key| !key.gone).flat_map(|key| key.imports.values());
         let tokens = model.tokens.iter().map(|token| token.valid_to);
         let mut dates: Vec<i64> =
             deletions.chain(rotations).chain(imports.filter_map(|import| import.valid_to)).chain(tokens).collect();
@@ -109,7 +123,7 @@ impl Draw<'_> {
             let days = *self.dice.pick(&[0, 0, 0, 1, 1, 3, 8, 20, 31, 91]);
             days * DAY + i64::try_from(self.dice.below(86_400)).unwrap()
         } else {
-            let late = *self.dice.pick(&[-1, 0, 0, 1, 3_600, DAY]);
+            let late = *self.dice.pick(&[-6 * DAY, -1, 0, 0, 1, 3_600, DAY]);
             (self.dice.pick(&dates) - model.now + late).max(0)
         };
         Step::Sleep { seconds, scheduled: self.dice.percent(50) }
@@ -129,6 +143,11 @@ impl Draw<'_> {
         Step::Policies { who, policies }
     }
 
+    /// The accounts are in another organisation; in none mostly.
+    fn organization(&mut self) -> Step {
+        Step::Organization(if self.dice.percent(50) { 0 } else { self.dice.below(ORGANIZATIONS) })
+    }
+
     fn operation(&mut self) -> &'static str {
         let all: usize = OPERATIONS.iter().map(|(_, weight)| weight).sum();
         let mut at = self.dice.below(all);
@@ -146,6 +165,12 @@ impl Draw<'_> {
         if let Some(next) = self.names.next_pages(operation).last().filter(|_| self.dice.percent(40)) {
             return (*next).clone();
         }
+        if is_of_stores(operation) {
+            return self.of_stores(operation);
+        }
+        if self.dice.percent(3) && !self.model.keys.is_empty() {
+            return self.of_managed_key(operation);
+        }
         let key = self.key(operation);
         // What an operation lacks is made first, mostly.
         let (operation, wanted) = match self.lacking(operation).filter(|_| self.dice.percent(70)) {
@@ -162,6 +187,11 @@ impl Draw<'_> {
             None => (*self.dice.pick(&[world::A, world::A, world::A, world::B]), *self.dice.pick(&HOMES)),
         };
         let region = if self.dice.percent(3) { *self.dice.pick(&REGIONS) } else { region };
+        let store = if operation == "CreateKey" && self.dice.percent(22) { self.store_for_key() } else { None };
+        let (account, region) = store.map_or((account, region), |store| {
+            let store = &self.model.stores[store];
+            (store.account, store.region)
+        });
         let caller = self.caller(operation, key, account);
         let mut body = self.body(operation, key, region, caller);
         if let ("CreateKey", Some(wanted)) = (operation, wanted) {
@@ -170,8 +200,46 @@ impl Draw<'_> {
                 body["Policy"] = json!(world::key_policy(self.dice.below(KEY_POLICIES), PEOPLE[caller].account));
             }
         }
+        if store.is_some() || (operation == "CreateKey" && self.dice.percent(1)) {
+            for member in ["KeySpec", "KeyUsage", "MultiRegion"] {
+                body.as_object_mut().unwrap().remove(member);
+            }
+            let in_store = self.key_in_store(store);
+            body.as_object_mut().unwrap().extend(in_store.as_object().unwrap().clone());
+        }
         if self.dice.percent(2) {
             self.spoil(operation, &mut body);
+        }
+        Step::Request { region, caller, operation, body }
+    }
+
+    /// What would be done with an AWS managed key, used before or not, by its alias or by its id.
+    fn of_managed_key(&mut self, operation: &'static str) -> Step {
+        let model = self.model;
+        let managed = |key: &usize| model.keys[*key].managed.is_some();
+        let mut all: Vec<usize> = (0..model.keys.len()).filter(managed).collect();
+        let home = |key: &usize| model.keys[*key].account == world::A && model.keys[*key].region == "us-east-1";
+        if self.dice.percent(60) {
+            all.retain(home);
+        }
+        let key = *self.dice.pick(&all);
+        let (account, region) = (model.keys[key].account, model.keys[key].region);
+        // Before anybody was told of a key's id, what is told makes it.
+        let is_unknown = model.keys[key].id.is_empty();
+        let operation = if is_unknown || self.dice.percent(15) { "DescribeKey" } else { operation };
+        let caller = self.caller(operation, Some(key), account);
+        let mut body = self.body(operation, Some(key), region, caller);
+        let name = super::managed::alias(model.keys[key].managed.unwrap_or_default());
+        let takes_alias = super::naming::names_of(operation) == super::naming::Names::Aliases;
+        if body["AliasName"].is_string() && self.dice.percent(60) {
+            body["AliasName"] = json!(name);
+        }
+        for member in ["KeyId", "SourceKeyId", "DestinationKeyId"] {
+            if body[member].is_string() && takes_alias && (model.is_unmade(key) || self.dice.percent(50)) {
+                let arn = format!("arn:aws:kms:{region}:{account}:{name}");
+                let is_foreign = PEOPLE[caller].account != account;
+                body[member] = json!(if is_foreign || self.dice.percent(40) { &arn } else { &name });
+            }
         }
         Step::Request { region, caller, operation, body }
     }
@@ -244,6 +312,9 @@ impl Draw<'_> {
             "ReplicateKey" | "UpdatePrimaryRegion" => body["MultiRegion"] = json!(true),
             "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
                 body["Origin"] = json!("EXTERNAL");
+                if self.dice.percent(40) {
+                    body["MultiRegion"] = json!(true);
+                }
             }
             _ => self.multi_region_or_imported(&mut body, 20, 15),
         }
@@ -254,7 +325,8 @@ impl Draw<'_> {
     fn fits(&self, operation: &str, key: usize) -> bool {
         let model = self.model;
         let (this, family, state) = (&model.keys[key], model.family(key), model.state(key));
-        if this.gone {
+        let rotates = family.is_symmetric() && this.store.is_none();
+        if this.gone || (this.managed.is_some() && !["DescribeKey", "ListKeyRotations"].contains(&operation)) {
             return false;
         }
         let usage = match operation {
@@ -282,10 +354,9 @@ impl Draw<'_> {
                     model.families.iter().any(|other| other.public_key.is_some() && other.spec == family.spec)
                 }
                 "GetPublicKey" => !family.is_symmetric() && family.usage != "GENERATE_VERIFY_MAC",
-                "EnableKeyRotation" => family.is_symmetric() && !family.is_imported() && !model.is_replica(key),
+                "EnableKeyRotation" => rotates && !family.is_imported() && !model.is_replica(key),
                 "RotateKeyOnDemand" => {
-                    family.is_symmetric()
-                        && (!family.is_imported() || family.materials.iter().any(|material| material.pending))
+                    rotates && (!family.is_imported() || family.materials.iter().any(|material| material.pending))
                 }
                 "ReplicateKey" => family.multi_region && !model.is_replica(key),
                 "UpdatePrimaryRegion" => model.has_replicas(key),
@@ -307,7 +378,7 @@ impl Draw<'_> {
     /// A key for the operation, mostly one that fits it; none before the first.
     fn key(&mut self, operation: &str) -> Option<usize> {
         let model = self.model;
-        let all: Vec<usize> = (0..model.keys.len()).collect();
+        let all: Vec<usize> = (0..model.keys.len()).filter(|key| !model.is_unmade(*key)).collect();
         if all.is_empty() || operation == "CreateKey" {
             return None;
         }
@@ -317,11 +388,39 @@ impl Draw<'_> {
         if operation == "RotateKeyOnDemand" && fitting.iter().any(waits) && self.dice.percent(50) {
             fitting.retain(waits);
         }
+        let rare: Vec<usize> = fitting.iter().copied().filter(|key| self.is_rare(operation, *key)).collect();
+        if !rare.is_empty() && self.dice.percent(40) {
+            fitting = rare;
+        }
         let there: Vec<usize> = all.iter().copied().filter(|key| !model.keys[*key].gone).collect();
         match self.dice.below(100) {
             0..=79 if !fitting.is_empty() => Some(*self.dice.pick(&fitting)),
             0..=96 if !there.is_empty() => Some(*self.dice.pick(&there)),
             _ => Some(*self.dice.pick(&all)),
+        }
+    }
+
+    /// Whether the operation meets something with the key that it seldom meets.
+    fn is_rare(&self, operation: &str, key: usize) -> bool {
+        let model = self.model;
+        let (this, family) = (&model.keys[key], model.family(key));
+        let comes_due = |days: i64| family.schedule.is_some_and(|(_, next)| next < model.now + days * DAY);
+        let primary = &model.keys[model.primary(key)];
+        match operation {
+            // A rotation falls due meanwhile, or a primary waits for its replica.
+            "ScheduleKeyDeletion" => {
+                (comes_due(30) && !model.is_replica(key))
+                    || (model.is_replica(key) && primary.deletion.is_some())
+                    || model.has_replicas(key)
+            }
+            "CancelKeyDeletion" => comes_due(0),
+            "ReplicateKey" | "UpdatePrimaryRegion" => family.is_imported(),
+            "GetParametersForImport" | "ImportKeyMaterial" => {
+                family.materials.len() > 1 || model.siblings(key).len() > 1
+            }
+            "DeleteImportedKeyMaterial" => family.current().is_some_and(|current| current > 0),
+            "Encrypt" | "Decrypt" | "ReEncrypt" | "GenerateDataKey" => this.store.is_some(),
+            _ => false,
         }
     }
 
@@ -391,7 +490,7 @@ impl Draw<'_> {
         }
     }
 
-    fn page(&mut self, body: &mut Value) {
+    pub(super) fn page(&mut self, body: &mut Value) {
         if self.dice.percent(35) {
             body["Limit"] = json!(*self.dice.pick(&[1, 1, 2, 2, 3, 50, 100, 1000, 0, 0]));
         }
@@ -436,11 +535,11 @@ impl Draw<'_> {
         self.multi_region_or_imported(body, 15, 15);
     }
 
-    /// Never both: that is not served yet.
     fn multi_region_or_imported(&mut self, body: &mut Value, multi_region: usize, imported: usize) {
         if self.dice.percent(multi_region) {
             body["MultiRegion"] = json!(true);
-        } else if self.dice.percent(imported) {
+        }
+        if self.dice.percent(imported) {
             body["Origin"] = json!("EXTERNAL");
         }
     }
@@ -540,7 +639,13 @@ impl Draw<'_> {
                 };
                 body["PrimaryRegion"] = json!(region);
             }
-            "GenerateRandom" => body = json!({"NumberOfBytes": *self.dice.pick(&[1, 16, 1024, 0])}),
+            "GenerateRandom" => {
+                body = json!({"NumberOfBytes": *self.dice.pick(&[1, 16, 1024, 0])});
+                if self.dice.percent(20) {
+                    body["CustomKeyStoreId"] =
+                        self.key_in_store(self.model.stores.len().checked_sub(1))["CustomKeyStoreId"].clone();
+                }
+            }
             "ListRetirableGrants" => {
                 let retiring = *self.dice.pick(&GRANTEES);
                 body = json!({"RetiringPrincipal": retiring});
@@ -607,6 +712,11 @@ impl Draw<'_> {
         if self.dice.percent(if is_symmetric { 45 } else { 5 }) {
             let kind = *self.dice.pick(&["EncryptionContextEquals", "EncryptionContextSubset"]);
             body["Constraints"] = json!({kind: self.context()});
+            if self.dice.percent(25) {
+                body["Constraints"] = json!({
+                    "EncryptionContextEquals": self.context(), "EncryptionContextSubset": self.context(),
+                });
+            }
         }
         if self.dice.percent(30) {
             body["Name"] = json!(*self.dice.pick(&["n", "n", "m"]));
@@ -708,9 +818,18 @@ impl Draw<'_> {
         // Mostly what the key has had, or the next.
         let had = family.map_or(0, |family| family.materials.len());
         let is_symmetric = spec == kinds::SYMMETRIC;
-        let is_next = is_symmetric && self.dice.percent(40);
+        let one = |family: &super::state::Family| family.materials.len() == 1;
+        let is_next = is_symmetric && self.dice.percent(if family.is_some_and(one) { 60 } else { 40 });
+        // What the Region lacks comes first.
+        let lacking = key.and_then(|key| {
+            let family = model.family(key);
+            let place = (0..family.materials.len()).find(|place| !model.has(key, *place))?;
+            family.materials[place].number
+        });
+        let is_next = is_next && (lacking.is_none() || self.dice.percent(40));
         let number = match self.dice.below(20) {
             0 => 0,
+            1..=14 if lacking.is_some() && !is_next => usize::from(lacking.unwrap_or_default()),
             1..=15 => (had + usize::from(is_next && had > 0)).clamp(1, usize::from(MATERIALS)),
             _ => self.dice.between(1, usize::from(MATERIALS)),
         };
@@ -793,6 +912,10 @@ impl Draw<'_> {
                     "ECC_NIST_EDWARDS25519",
                     "SM2"
                 ]));
+                // Those of RSA take long.
+                if self.dice.percent(2) {
+                    body["KeyPairSpec"] = json!("RSA_2048");
+                }
             }
             "GenerateMac" | "VerifyMac" => {
                 body["Message"] = json!(*self.dice.pick(&MESSAGES));
@@ -817,7 +940,14 @@ impl Draw<'_> {
                         }
                     }
                     4 => body["MessageType"] = json!("RAW"),
+                    5 if self.dice.percent(30) => {
+                        body["MessageType"] = json!("EXTERNAL_MU");
+                        body["Message"] = json!(BASE64.encode(&[5; 64]));
+                    }
                     _ => {}
+                }
+                if algorithm.starts_with("ED25519") && self.dice.percent(8) {
+                    body["SigningAlgorithm"] = json!("ED25519_PH_SHA_512");
                 }
                 if operation == "Verify" {
                     self.proof(body, key, "Signature");
@@ -856,8 +986,35 @@ impl Draw<'_> {
         {
             self.maybe_dry(body);
             self.maybe_tokens(body);
+            if ["Decrypt", "ReEncrypt"].contains(&operation) && self.dice.percent(6) {
+                self.without_ciphertext(body);
+            }
         } else if ["DescribeKey", "GetPublicKey"].contains(&operation) {
             self.maybe_tokens(body);
+        }
+    }
+
+    /// A dry run that looks at no ciphertext.
+    fn without_ciphertext(&mut self, body: &mut Value) {
+        body["DryRunModifiers"] = self
+            .dice
+            .pick(&[
+                json!(["IGNORE_CIPHERTEXT"]),
+                json!(["IGNORE_CIPHERTEXT"]),
+                json!(["IGNORE_CIPHERTEXT", "IGNORE_CIPHERTEXT"]),
+                json!([]),
+                json!(["IGNORE_KEY"]),
+            ])
+            .clone();
+        if self.dice.percent(85) {
+            body["DryRun"] = json!(true);
+        }
+        match self.dice.below(4) {
+            0 => {}
+            1 => body["CiphertextBlob"] = json!("QQ=="),
+            _ => {
+                body.as_object_mut().unwrap().remove("CiphertextBlob");
+            }
         }
     }
 
@@ -977,7 +1134,7 @@ impl Draw<'_> {
     }
 
     /// Something that breaks the shape, or leaves out what is needed.
-    fn spoil(&mut self, operation: &str, body: &mut Value) {
+    pub(super) fn spoil(&mut self, operation: &str, body: &mut Value) {
         let members: Vec<String> = body.as_object().unwrap().keys().cloned().collect();
         match self.dice.below(4) {
             0 => *body = json!([operation]),
@@ -996,7 +1153,7 @@ impl Draw<'_> {
         let mut steps = Vec::new();
         for (caller, account) in ACCOUNTS.iter().enumerate() {
             for region in REGIONS {
-                for operation in ["ListKeys", "ListAliases"] {
+                for operation in ["ListKeys", "ListAliases", "DescribeCustomKeyStores"] {
                     steps.push(Step::Request { region, caller, operation, body: json!({"Limit": 100}) });
                 }
                 let mut retiring: Vec<&str> = self
@@ -1027,7 +1184,10 @@ impl Draw<'_> {
                 "GetKeyLastUsage",
             ] {
                 let mut body = json!({"KeyId": format!("<{}.arn>", key.made)});
-                if operation == "ListKeyRotations" && self.model.families[key.family].is_symmetric() {
+                if operation == "ListKeyRotations"
+                    && self.model.families[key.family].is_symmetric()
+                    && key.store.is_none()
+                {
                     body["IncludeKeyMaterial"] = json!("ALL_KEY_MATERIAL");
                 }
                 steps.push(Step::Request { region: key.region, caller, operation, body });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keystile::authz::{AttachedDocument, PrincipalPolicies};
+use keystile::authz::{AttachedDocument, ControlPolicies, Organization, PrincipalPolicies};
 use keystile::aws::{Caller, Session, Surroundings};
 use keystile::cedar::Documents;
 use keystile::iam::DocumentKind;
@@ -16,7 +16,7 @@ use super::ask::Ask;
 use super::names::Names;
 use super::state::Model;
 use super::step::Step;
-use super::world::{PEOPLE, Policies, Someone, identity, limit};
+use super::world::{ACCOUNTS, PEOPLE, Policies, Someone, controls, identity, limit};
 use crate::engine::house::{Directory, House, START};
 
 type Told = Result<Value, (String, String)>;
@@ -32,6 +32,7 @@ pub(super) struct History {
     documents: Documents,
     callers: Vec<Arc<Caller>>,
     policies: Vec<Arc<PrincipalPolicies>>,
+    organization: Option<Arc<Organization>>,
     /// Whether something may be due that the scheduler has not done yet.
     is_late: bool,
     /// How often each operation was answered with each code, and none.
@@ -47,6 +48,7 @@ impl History {
             documents: Documents::default(),
             callers: PEOPLE.iter().map(caller).collect(),
             policies: Vec::new(),
+            organization: None,
             is_late: false,
             tally: BTreeMap::new(),
         };
@@ -66,6 +68,23 @@ impl History {
         let boundary = limit(policies.boundary).map(|one| compile(DocumentKind::PermissionsBoundary, &one));
         let session = limit(policies.session).map(|one| vec![compile(DocumentKind::SessionPolicy, &one)]);
         Arc::new(PrincipalPolicies::new(own, boundary, session))
+    }
+
+    /// The control policies of the accounts in an organisation.
+    fn organized(&self, which: usize) -> Organization {
+        let levels = |kind: DocumentKind, levels: Vec<Vec<Value>>| -> Vec<Vec<AttachedDocument>> {
+            let compile = |document: &Value| {
+                AttachedDocument::from(self.documents.compile(kind, &document.to_string()).expect("a good policy"))
+            };
+            levels.iter().map(|level| level.iter().map(compile).collect()).collect()
+        };
+        let of_account = |account: &&str| {
+            let (service, resource) = controls(which, account)?;
+            let service = levels(DocumentKind::ServiceControlPolicy, service);
+            let resource = levels(DocumentKind::ResourceControlPolicy, resource);
+            Some((account.parse().ok()?, ControlPolicies::new(service, resource, false)))
+        };
+        Organization::new(ACCOUNTS.iter().filter_map(of_account).collect())
     }
 
     /// Takes a step on both sides, and tells how they differ.
@@ -97,6 +116,16 @@ impl History {
             Step::Policies { who, policies } => {
                 self.model.policies[*who] = *policies;
                 self.policies[*who] = self.compiled(*policies);
+                Ok(())
+            }
+            Step::Organization(which) => {
+                self.model.organization = *which;
+                self.organization = Some(Arc::new(self.organized(*which)));
+                Ok(())
+            }
+            Step::Proxy(proxy) => {
+                proxy.act(&self.house().proxy);
+                self.model.proxy = proxy.clone();
                 Ok(())
             }
         }
@@ -139,7 +168,8 @@ impl History {
         Ok(answer["NextMarker"].is_string())
     }
 
-    /// Lists, and requests on keys that share with others.
+    /// Lists, requests on keys that share with others, and those that a key of a custom key store is in
+    /// the way of.
     fn is_about_many(&self, operation: &str, body: &Value) -> bool {
         let lists = ["ListKeys", "ListAliases", "ListRetirableGrants"];
         let text = body.to_string();
@@ -148,7 +178,11 @@ impl History {
             let shared = model.aliases.iter().filter(|alias| model.family(alias.target).multi_region);
             shared.map(|alias| &alias.name).any(|name| text.contains(name.as_str()))
         };
-        lists.contains(&operation) || text.contains("mrk-") || names_shared()
+        lists.contains(&operation)
+            || operation == "DeleteCustomKeyStore"
+            || text.contains("mrk-")
+            || text.contains("XksKeyId")
+            || names_shared()
     }
 
     /// What the gateway does with a request.
@@ -160,9 +194,10 @@ impl History {
         for _ in 0..ATTEMPTS {
             let parsed = Operation::parse(operation, body.to_string().as_bytes()).map_err(failed)?;
             let resolved = house.kms.resolve(parsed, &self.callers[who], &surroundings).await.map_err(failed)?;
-            let permit = house.authorizer.authorize(resolved, &self.policies[who], None).map_err(|denial| {
-                ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default())
-            })?;
+            let permit =
+                house.authorizer.authorize(resolved, &self.policies[who], self.organization.as_ref()).map_err(
+                    |denial| ("AccessDeniedException".to_owned(), denial.decision.message.clone().unwrap_or_default()),
+                )?;
             match house.kms.execute(permit, &Directory).await {
                 Ok(answer) => {
                     let ids = [2 * number as u128, 2 * number as u128 + 1].map(Uuid::from_u128);

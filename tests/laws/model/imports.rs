@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Expected, Refusal, said, silent, some};
 use super::decide::conditions;
-use super::state::{Blob, DAY, Import, ImportToken, Material, Model, date};
+use super::state::{Blob, DAY, ImportToken, Material, Model, date};
 use crate::interpreter::Context;
 
 /// How many different materials there are of a spec, beside 0, which is of no key.
@@ -167,8 +167,7 @@ impl Model {
             return Err(some("IncorrectKeyMaterialException"));
         }
         let place = self.place_of_import(ask, key, number, import_type, expected_id)?;
-        let there = &mut self.families[family].materials[place];
-        let import = there.import.get_or_insert(Import { number, there: true, valid_to, description: None });
+        let import = self.keys[key].imports.entry(place).or_default();
         import.there = true;
         import.valid_to = valid_to;
         if let Some(text) = ask.text("KeyMaterialDescription") {
@@ -192,12 +191,16 @@ impl Model {
         let family = self.keys[key].family;
         let materials = &self.families[family].materials;
         let is_first = materials.is_empty();
-        let is_it = |material: &Material| material.import.as_ref().is_some_and(|import| import.number == number);
+        let is_it = |material: &Material| material.number == Some(number);
         let known = materials.iter().position(is_it);
         let is_new = import_type.map_or(is_first, |kind| kind == "NEW_KEY_MATERIAL");
         // Who imports new material can't know its id.
         if is_new && expected_id.is_some() {
             return Err(some("ValidationException"));
+        }
+        // What is new comes in through the primary.
+        if is_new && self.is_replica(key) {
+            return Err(some("UnsupportedOperationException"));
         }
         match (is_new, known) {
             (false, Some(place)) => {
@@ -210,7 +213,9 @@ impl Model {
             }
             (false, None) | (true, Some(_)) => Err(some("IncorrectKeyMaterialException")),
             (true, None) => {
-                if let Some(waiting) = materials.iter().find(|material| material.pending) {
+                let waiting = materials.iter().position(|material| material.pending);
+                if let Some(waiting) = waiting.filter(|place| self.has(key, *place)) {
+                    let waiting = &materials[waiting];
                     // The id of what is refused is told as well.
                     let (waiting, told) =
                         (waiting.id.clone().unwrap_or_default(), ask.told["message"].as_str().unwrap_or_default());
@@ -220,7 +225,14 @@ impl Model {
                     );
                     return Err(said("KMSInvalidStateException", text));
                 }
-                let new = Material { id: None, rotated: None, pending: !is_first, import: None };
+                // What was lost before its rotation came makes room, in every Region.
+                if let Some(lost) = waiting {
+                    self.families[family].materials.remove(lost);
+                    for sibling in self.siblings(key) {
+                        self.keys[sibling].imports.remove(&lost);
+                    }
+                }
+                let new = Material { id: None, rotated: None, pending: !is_first, number: Some(number) };
                 self.families[family].materials.push(new);
                 Ok(self.families[family].materials.len() - 1)
             }
@@ -255,9 +267,13 @@ impl Model {
                 found
             }
         };
-        if let Some(import) = place.and_then(|place| self.families[family].materials[place].import.as_mut()) {
-            import.there = false;
-            import.valid_to = None;
+        if let Some(place) = place {
+            // What waits goes everywhere, where it is the primary's.
+            let is_shared = self.families[family].materials[place].pending && !self.is_replica(key);
+            let losing = if is_shared { self.siblings(key) } else { vec![key] };
+            for key in losing {
+                self.lose(key, place);
+            }
         }
         Ok(self.of_material(ask, key, place))
     }

@@ -47,16 +47,20 @@ impl Model {
     }
 
     pub(super) fn create_key(&mut self, ask: &Ask<'_>) -> Expected {
+        let (origin, multi_region) = (ask.text("Origin").unwrap_or("AWS_KMS"), ask.truth("MultiRegion"));
+        if origin == "AWS_CLOUDHSM" {
+            return Err(some("UnsupportedOperationException"));
+        }
         let spec = ask.text("KeySpec").unwrap_or(kinds::SYMMETRIC);
         let Some((usages, default)) = kinds::usages(spec) else { return Err(some("UnsupportedOperationException")) };
         let Some(usage) = ask.text("KeyUsage").or(default) else { return Err(some("ValidationException")) };
         if !usages.contains(&usage) {
             return Err(some("ValidationException"));
         }
-        let (origin, multi_region) = (ask.text("Origin").unwrap_or("AWS_KMS"), ask.truth("MultiRegion"));
         if origin == "EXTERNAL" && spec.starts_with("ML_DSA") {
             return Err(some("UnsupportedOperationException"));
         }
+        Self::fits_store(ask, origin, spec, multi_region)?;
         let mut context = Context::new();
         of_kind(spec, usage, origin, multi_region, &mut |name: &str, value: &str| {
             context.insert(name.to_owned(), Values::one(value))
@@ -80,6 +84,13 @@ impl Model {
         let id = ask.drawn("/KeyMetadata/KeyId", |text| is_new_id(text, multi_region) && self.is_fresh(text));
         self.families.push(family);
         let key = self.new_key(ask, ask.region, id, self.families.len() - 1)?;
+        match self.store_of_new_key(ask) {
+            Ok(store) => self.keys[key].store = store,
+            Err(refusal) => {
+                self.keys.pop();
+                return Err(refusal);
+            }
+        }
         Ok(json!({"KeyMetadata": self.metadata(ask, key)}))
     }
 
@@ -135,6 +146,9 @@ impl Model {
             policy: policy.clone(),
             tags,
             last_use: None,
+            imports: BTreeMap::new(),
+            store: None,
+            managed: None,
             gone: false,
         });
         let key = self.keys.len() - 1;
@@ -180,7 +194,7 @@ impl Model {
             "KeyUsage": family.usage,
             "KeyState": state,
             "Origin": family.origin,
-            "KeyManager": "CUSTOMER",
+            "KeyManager": if this.managed.is_some() { "AWS" } else { "CUSTOMER" },
             "CustomerMasterKeySpec": family.spec,
             "KeySpec": family.spec,
             "MultiRegion": family.multi_region,
@@ -189,9 +203,12 @@ impl Model {
         shown[member] = json!(algorithms);
         let current = family.current();
         // KMS API Reference, "KeyMetadata", `ValidTo`: the earliest date of what the key needs.
-        let needed = family.materials.iter().filter(|material| !material.pending);
-        let there: Vec<&Import> =
-            needed.filter_map(|material| material.import.as_ref()).filter(|import| import.there).collect();
+        let needed = this.imports.iter().filter(|(place, _)| !family.materials[**place].pending);
+        let there: Vec<&Import> = needed.map(|(_, import)| import).filter(|import| import.there).collect();
+        if let Some((store, external)) = &this.store {
+            shown["CustomKeyStoreId"] = json!(self.stores[*store].id);
+            shown["XksKeyConfiguration"] = json!({"Id": external});
+        }
         if !there.is_empty() {
             let end = there.iter().filter_map(|import| import.valid_to).min();
             shown["ExpirationModel"] =
@@ -219,7 +236,7 @@ impl Model {
                 "ReplicaKeys": replicas.into_iter().map(show).collect::<Vec<_>>(),
             });
         }
-        if let (true, Some(current)) = (family.is_symmetric(), current) {
+        if let (true, Some(current)) = (family.is_symmetric() && this.store.is_none(), current) {
             let told = ["/KeyMetadata/CurrentKeyMaterialId", "/ReplicaKeyMetadata/CurrentKeyMaterialId"]
                 .into_iter()
                 .find_map(|pointer| ask.told.pointer(pointer).and_then(Value::as_str).map(str::to_owned));
@@ -248,6 +265,10 @@ impl Model {
 
     pub(super) fn describe_key(&mut self, ask: &Ask<'_>) -> Expected {
         let key = self.one_key(ask, request_alias(ask.must("KeyId")))?;
+        // What names an AWS managed key is in the answer of any step that describes it.
+        if self.keys[key].managed.is_some() {
+            self.keys[key].made = ask.step;
+        }
         Ok(json!({"KeyMetadata": self.metadata(ask, key)}))
     }
 
@@ -355,6 +376,9 @@ impl Model {
 
     /// The policy as it was put; the default, however it is laid out.
     pub(super) fn shown_policy(&self, ask: &Ask<'_>, key: usize, pointer: &str) -> String {
+        if let Some(service) = self.keys[key].managed {
+            return ask.drawn(pointer, |text| super::managed::is_policy(text, service, self.keys[key].account));
+        }
         self.keys[key].policy.clone().unwrap_or_else(|| {
             let default = default_key_policy(self.keys[key].account);
             ask.drawn(pointer, |text| serde_json::from_str::<Value>(text).is_ok_and(|shown| shown == default))
@@ -462,6 +486,11 @@ impl Model {
     pub(super) fn generate_random(&mut self, ask: &Ask<'_>) -> Expected {
         let Some(length) = ask.number("NumberOfBytes") else { return Err(some("ValidationException")) };
         self.hold(ask, &[Check::new("GenerateRandom", On::Nothing, Context::new())])?;
+        // Of a store's own hardware alone, and external key stores have none.
+        if let Some(store) = ask.text("CustomKeyStoreId") {
+            self.store_of_id(ask, store)?;
+            return Err(some("UnsupportedOperationException"));
+        }
         let length = usize::try_from(length).unwrap();
         Ok(
             json!({"Plaintext": ask.drawn("/Plaintext", |text| super::ask::bytes(text).is_some_and(|bytes| bytes.len() == length))}),
@@ -469,8 +498,8 @@ impl Model {
     }
 }
 
-fn first_material() -> Material {
-    Material { id: None, rotated: None, pending: false, import: None }
+pub(super) fn first_material() -> Material {
+    Material { id: None, rotated: None, pending: false, number: None }
 }
 
 fn named_default(ask: &Ask<'_>) -> Result<(), Refusal> {

@@ -18,7 +18,8 @@ pub(super) struct Names {
 }
 
 /// The members of answers whose texts later requests may bear.
-const DRAWN: [&str; 10] = [
+const DRAWN: [&str; 11] = [
+    "CustomKeyStoreId",
     "CiphertextBlob",
     "PrivateKeyCiphertextBlob",
     "Mac",
@@ -44,7 +45,8 @@ impl Names {
             note(member, &answer[member]);
         }
         for member in ["KeyMetadata", "ReplicaKeyMetadata"] {
-            if operation == "CreateKey" || operation == "ReplicateKey" {
+            let is_made = operation == "CreateKey" || operation == "ReplicateKey";
+            if is_made || answer[member]["KeyManager"] == "AWS" {
                 note("id", &answer[member]["KeyId"]);
                 note("arn", &answer[member]["Arn"]);
             }
@@ -109,6 +111,7 @@ impl Names {
             _ => found.unwrap_or_else(|| match label {
                 "id" => "00000000-0000-4000-8000-000000000000".to_owned(),
                 "arn" => "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000".to_owned(),
+                "CustomKeyStoreId" => "cks-00000000000000000".to_owned(),
                 "GrantId" => "f".repeat(64),
                 "KeyMaterialId" => "a".repeat(64),
                 _ => "QQ==".to_owned(),

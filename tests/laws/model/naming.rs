@@ -123,6 +123,9 @@ impl Model {
     /// An account learns of its own aliases that they are not there; of another's, what its policies
     /// allow.
     fn by_alias(&self, ask: &Ask<'_>, account: &str, name: &str) -> Result<Named, Refusal> {
+        if let Some(key) = self.managed_key(account, ask.region, name) {
+            return Ok(Named::Key(key));
+        }
         if let Some(alias) = self.alias_at(account, ask.region, name) {
             return Ok(Named::Key(self.aliases[alias].target));
         }
@@ -145,7 +148,13 @@ impl Model {
             "PendingDeletion" => invalid("is pending deletion."),
             _ => invalid("is pending replica deletion."),
         };
-        match (operation, self.state(key)) {
+        let state = match self.state(key) {
+            "Unavailable" if uses_its_key(operation) => return invalid("is unavailable."),
+            "Unavailable" if self.keys[key].enabled => "Enabled",
+            "Unavailable" => "Disabled",
+            state => state,
+        };
+        match (operation, state) {
             ("CancelKeyDeletion", "PendingDeletion" | "PendingReplicaDeletion") => Ok(()),
             ("CancelKeyDeletion", _) => invalid("is not pending deletion"),
             (_, "Enabled") => Ok(()),
@@ -168,4 +177,11 @@ impl Model {
             _ => invalid("is pending import."),
         }
     }
+}
+
+/// Whether it is a cryptographic operation, which needs the key's custom key store.
+fn uses_its_key(operation: &str) -> bool {
+    operation.starts_with("GenerateDataKey")
+        || ["Encrypt", "Decrypt", "ReEncrypt", "Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret"]
+            .contains(&operation)
 }

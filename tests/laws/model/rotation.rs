@@ -16,6 +16,7 @@ impl Model {
         let period = ask.number("RotationPeriodInDays");
         let days = period.unwrap_or(365).to_string();
         let key = self.one_key(ask, conditions([("kms:RotationPeriodInDays", days.as_str())]))?;
+        self.is_in_no_store(key)?;
         self.rotates(ask, key)?;
         self.makes_its_own(key)?;
         let family = self.keys[key].family;
@@ -30,6 +31,7 @@ impl Model {
 
     pub(super) fn disable_key_rotation(&mut self, ask: &Ask<'_>) -> Expected {
         let key = self.one_key(ask, Context::new())?;
+        self.is_in_no_store(key)?;
         self.no_replica(ask, key)?;
         self.makes_its_own(key)?;
         let family = self.keys[key].family;
@@ -67,6 +69,7 @@ impl Model {
 
     pub(super) fn rotate_key_on_demand(&mut self, ask: &Ask<'_>) -> Expected {
         let key = self.one_key(ask, Context::new())?;
+        self.is_in_no_store(key)?;
         self.rotates(ask, key)?;
         let arn = self.arn(key);
         let family = self.keys[key].family;
@@ -76,9 +79,8 @@ impl Model {
             );
             return Err(said("LimitExceededException", text));
         }
-        if self.families[family].is_imported()
-            && !self.families[family].materials.iter().any(|material| material.pending)
-        {
+        let pending = self.families[family].materials.iter().position(|material| material.pending);
+        if self.families[family].is_imported() && !pending.is_some_and(|place| self.is_ready(key, place)) {
             let text = format!("No available key material pending rotation for the key: {arn}.");
             return Err(said("KMSInvalidStateException", text));
         }
@@ -90,6 +92,7 @@ impl Model {
     /// A replica tells its primary's; a key pending deletion, that it does not rotate.
     pub(super) fn get_key_rotation_status(&mut self, ask: &Ask<'_>) -> Expected {
         let key = self.one_key(ask, Context::new())?;
+        self.is_in_no_store(key)?;
         let asked = self.primary(key);
         let schedule = self.family(key).schedule.filter(|_| self.state(asked) != "PendingDeletion");
         let mut answer = json!({"KeyId": self.arn(key), "KeyRotationEnabled": schedule.is_some()});
@@ -102,6 +105,7 @@ impl Model {
 
     pub(super) fn list_key_rotations(&mut self, ask: &Ask<'_>) -> Expected {
         let key = self.one_key(ask, Context::new())?;
+        self.is_in_no_store(key)?;
         let all = ask.text("IncludeKeyMaterial") == Some("ALL_KEY_MATERIAL");
         if all && !self.family(key).is_symmetric() {
             return Err(said(
@@ -134,7 +138,9 @@ impl Model {
     fn material_shown(&self, key: usize, place: usize, arn: &str, id: &str) -> Value {
         let family = self.family(key);
         let material = &family.materials[place];
-        let state = if material.pending {
+        let state = if material.pending && !self.is_ready(key, place) {
+            "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+        } else if material.pending {
             "PENDING_ROTATION"
         } else if family.current() == Some(place) {
             "CURRENT"
@@ -146,7 +152,8 @@ impl Model {
             shown["RotationDate"] = date(at);
             shown["RotationType"] = json!(how);
         }
-        if let Some(import) = &material.import {
+        if family.is_imported() {
+            let import = self.keys[key].imports.get(&place).cloned().unwrap_or_default();
             shown["ImportState"] = json!(if import.there { "IMPORTED" } else { "PENDING_IMPORT" });
             if let Some(description) = &import.description {
                 shown["KeyMaterialDescription"] = json!(description);

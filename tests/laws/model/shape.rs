@@ -67,9 +67,7 @@ fn check(shape: &str, at: &str, value: &Value, broken: &mut Vec<Option<String>>)
                 }));
             } else {
                 let is_long = most.is_some_and(|most| length > most);
-                let is_name = shape["pattern"].as_str() == Some("^[a-zA-Z0-9:/_-]+$");
-                let fits = |letter: char| letter.is_ascii_alphanumeric() || ":/_-".contains(letter);
-                if is_long || (is_name && !text.chars().all(fits)) {
+                if is_long || !is_of_pattern(shape["pattern"].as_str().unwrap_or_default(), text) {
                     broken.push(None);
                 }
             }
@@ -93,5 +91,21 @@ fn check(shape: &str, at: &str, value: &Value, broken: &mut Vec<Option<String>>)
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a text is of a pattern, of those that requests here may break.
+fn is_of_pattern(pattern: &str, text: &str) -> bool {
+    let all =
+        |others: &str, text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter));
+    match pattern {
+        "^[a-zA-Z0-9:/_-]+$" => all(":/_-", text),
+        "^[a-zA-Z0-9-_.]+$" => all("-_.", text),
+        "^https://[a-zA-Z0-9.-]+$" => text.strip_prefix("https://").is_some_and(|host| all(".-", host)),
+        path if path.contains("/kms/xks/v") => {
+            let version = text.rsplit_once("/kms/xks/v").map(|(before, version)| (before, version.parse::<u8>()));
+            version.is_some_and(|(before, version)| version.is_ok_and(|number| number < 100) && all("/_-", before))
+        }
+        _ => true,
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 
 use super::kinds::SYMMETRIC;
+use super::proxy::Proxy;
 use super::world::{PEOPLE, Policies};
 
 pub(super) const DAY: i64 = 86_400;
@@ -20,6 +21,9 @@ pub(super) struct Model {
     pub(super) aliases: Vec<Alias>,
     pub(super) grants: Vec<Grant>,
     pub(super) tokens: Vec<ImportToken>,
+    pub(super) stores: Vec<CustomKeyStore>,
+    /// How the one proxy of all external key stores behaves.
+    pub(super) proxy: Proxy,
     /// What ciphertexts, MACs, signatures and wrapped material are, by their text.
     pub(super) blobs: HashMap<String, Blob>,
     /// MACs that were made: the same of the same.
@@ -29,6 +33,8 @@ pub(super) struct Model {
     /// The last item before a marker, by the marker and the list that it is of.
     pub(super) markers: HashMap<(String, String), String>,
     pub(super) policies: Vec<Policies>,
+    /// Which of the organisations the accounts are in.
+    pub(super) organization: usize,
     /// How often what was decided by which layer.
     pub(super) decisions: RefCell<BTreeMap<String, usize>>,
 }
@@ -49,6 +55,13 @@ pub(super) struct Key {
     pub(super) policy: Option<String>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) last_use: Option<Use>,
+    /// What the Region has, or had, of the family's imported material, by its place there.
+    pub(super) imports: BTreeMap<usize, Import>,
+    /// The custom key store that it is in, and its external key.
+    pub(super) store: Option<(usize, String)>,
+    /// Of an AWS managed key: the service's place among [`super::managed::SERVICES`]. It is gone until
+    /// its first use makes it, and never after.
+    pub(super) managed: Option<usize>,
     pub(super) gone: bool,
 }
 
@@ -89,15 +102,47 @@ pub(super) struct Material {
     /// When and how it became current; none for the first, and for what waits.
     pub(super) rotated: Option<(i64, &'static str)>,
     pub(super) pending: bool,
-    pub(super) import: Option<Import>,
+    /// Of imported material: which of the test's it is.
+    pub(super) number: Option<u8>,
 }
 
+/// Imported material in one Region.
+#[derive(Clone, Default)]
 pub(super) struct Import {
-    /// Which of the test's materials it is.
-    pub(super) number: u8,
     pub(super) there: bool,
     pub(super) valid_to: Option<i64>,
     pub(super) description: Option<String>,
+}
+
+/// An external key store.
+pub(super) struct CustomKeyStore {
+    pub(super) made: usize,
+    pub(super) account: &'static str,
+    pub(super) region: &'static str,
+    pub(super) id: String,
+    pub(super) created: i64,
+    pub(super) name: String,
+    pub(super) endpoint: String,
+    pub(super) path: String,
+    /// As it was given: the id of the access key, and the secret.
+    pub(super) credential: (String, String),
+    pub(super) connection: Connection,
+    pub(super) gone: bool,
+}
+
+impl CustomKeyStore {
+    /// Whether another store is of the same account and Region.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        !other.gone && (self.account, self.region) == (other.account, other.region) && self.id != other.id
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    Disconnected,
+    Connected,
+    /// With the `ConnectionErrorCode`.
+    Failed(&'static str),
 }
 
 pub(super) struct Alias {
@@ -193,17 +238,46 @@ impl Family {
     pub(super) fn is_symmetric(&self) -> bool {
         self.spec == SYMMETRIC
     }
-
-    /// Whether all material is there that the key needs: all that was ever current.
-    fn has_its_material(&self) -> bool {
-        let there = |material: &Material| material.import.as_ref().is_none_or(|import| import.there);
-        !self.materials.is_empty() && self.materials.iter().all(|material| material.pending || there(material))
-    }
 }
 
 impl Model {
     pub(super) fn new(now: i64) -> Self {
-        Self { now, policies: PEOPLE.iter().map(|someone| someone.policies).collect(), ..Self::default() }
+        let mut model =
+            Self { now, policies: PEOPLE.iter().map(|someone| someone.policies).collect(), ..Self::default() };
+        model.expect_managed_keys();
+        model
+    }
+
+    /// Whether a Region's key has the material of a place.
+    pub(super) fn has(&self, key: usize, place: usize) -> bool {
+        self.keys[key].imports.get(&place).is_some_and(|import| import.there)
+    }
+
+    /// Whether all material is there that the key needs: all that was ever current.
+    fn has_its_material(&self, key: usize) -> bool {
+        let family = self.family(key);
+        let is_good = |place: usize| family.materials[place].pending || self.has(key, place);
+        !family.is_imported() || (!family.materials.is_empty() && (0..family.materials.len()).all(is_good))
+    }
+
+    /// Notes that a Region has imported material no more.
+    pub(super) fn lose(&mut self, key: usize, place: usize) {
+        if let Some(import) = self.keys[key].imports.get_mut(&place) {
+            import.there = false;
+            import.valid_to = None;
+        }
+    }
+
+    /// Whether material waits that the next rotation may take: a multi-Region key rotates once each
+    /// Region has it.
+    pub(super) fn is_ready(&self, key: usize, place: usize) -> bool {
+        let siblings = self.siblings(key);
+        siblings.len() < 2 || siblings.into_iter().all(|sibling| self.has(sibling, place))
+    }
+
+    /// Whether the key's custom key store is connected, if it is in one.
+    fn is_reached(&self, key: usize) -> bool {
+        self.keys[key].store.as_ref().is_none_or(|(store, _)| self.stores[*store].connection == Connection::Connected)
     }
 
     pub(super) fn family(&self, key: usize) -> &Family {
@@ -220,7 +294,8 @@ impl Model {
         match this.deletion {
             Some(Deletion { at: None, .. }) => "PendingReplicaDeletion",
             Some(_) => "PendingDeletion",
-            None if !self.family(key).has_its_material() => "PendingImport",
+            None if !self.has_its_material(key) => "PendingImport",
+            None if !self.is_reached(key) => "Unavailable",
             None if this.enabled => "Enabled",
             None => "Disabled",
         }
@@ -251,6 +326,9 @@ impl Model {
 
     /// The names of a key's aliases, sorted.
     pub(super) fn aliases_of(&self, key: usize) -> Vec<String> {
+        if let Some(service) = self.keys[key].managed {
+            return vec![super::managed::alias(service)];
+        }
         let own = self.aliases.iter().filter(|alias| !alias.gone && alias.target == key);
         let mut names: Vec<String> = own.map(|alias| alias.name.clone()).collect();
         names.sort();
@@ -263,8 +341,8 @@ impl Model {
 
     pub(super) fn secret(&self, key: usize) -> Secret {
         let family = self.family(key);
-        match family.materials.first().and_then(|material| material.import.as_ref()) {
-            Some(import) => format!("imported {} {}", family.spec, import.number),
+        match family.materials.first().and_then(|material| material.number) {
+            Some(number) => format!("imported {} {number}", family.spec),
             None => format!("of family {}", self.keys[key].family),
         }
     }
@@ -276,7 +354,7 @@ impl Model {
             waiting.pending = false;
             waiting.rotated = Some((date, how));
         } else {
-            family.materials.push(Material { id: None, rotated: Some((date, how)), pending: false, import: None });
+            family.materials.push(Material { id: None, rotated: Some((date, how)), pending: false, number: None });
         }
     }
 
@@ -313,9 +391,9 @@ impl Model {
             {
                 all.push((next, Due::Rotation(key.family)));
             }
-            for (place, material) in self.family(at).materials.iter().enumerate() {
-                if let Some(Import { there: true, valid_to: Some(date), .. }) = material.import {
-                    all.push((date, Due::Expiry(key.family, place)));
+            for (place, import) in &key.imports {
+                if let Import { there: true, valid_to: Some(date), .. } = import {
+                    all.push((*date, Due::Expiry(at, *place)));
                 }
             }
         }
@@ -329,12 +407,7 @@ impl Model {
                 let schedule = &mut self.families[family].schedule;
                 *schedule = schedule.map(|(days, next)| (days, next + days * DAY));
             }
-            Due::Expiry(family, place) => {
-                if let Some(import) = &mut self.families[family].materials[place].import {
-                    import.there = false;
-                    import.valid_to = None;
-                }
-            }
+            Due::Expiry(key, place) => self.lose(key, place),
             Due::Deletion(key) => {
                 let (primary, was_replica) = (self.primary(key), self.is_replica(key));
                 self.keys[key].gone = true;
@@ -354,7 +427,7 @@ impl Model {
 
 enum Due {
     Rotation(usize),
-    /// The material at a place of a family.
+    /// The material at a place, of one Region's key.
     Expiry(usize, usize),
     Deletion(usize),
 }

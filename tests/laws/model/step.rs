@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::proxy::Proxy;
 use super::world::{PEOPLE, Policies};
 
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub(super) enum Step {
     Restart,
     /// Someone's own policies change.
     Policies { who: usize, policies: Policies },
+    /// The accounts are in another of the organisations.
+    Organization(usize),
+    /// The proxy of the external key stores behaves in another way.
+    Proxy(Proxy),
 }
 
 impl std::fmt::Display for Step {
@@ -33,6 +38,8 @@ impl std::fmt::Display for Step {
             }
             Self::Restart => f.write_str("the engine starts anew"),
             Self::Policies { who, policies } => write!(f, "{} has {policies:?}", PEOPLE[*who].principal),
+            Self::Organization(which) => write!(f, "the accounts are in organisation {which}"),
+            Self::Proxy(proxy) => write!(f, "the proxy is {proxy:?}"),
         }
     }
 }

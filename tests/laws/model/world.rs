@@ -203,6 +203,46 @@ pub(super) fn limit(which: usize) -> Option<Value> {
     }
 }
 
+/// Policies by level.
+type Levels = Vec<Vec<Value>>;
+
+pub(super) const ORGANIZATIONS: usize = 5;
+
+/// The service and the resource control policies of an account in one of the organisations, from the
+/// root down; none where it is in none.
+pub(super) fn controls(which: usize, account: &str) -> Option<(Levels, Levels)> {
+    let none = json!({});
+    let all = || document(&[allow(&json!("*"), "*", &none)]);
+    let guard = |action: &Value, condition: &Value| {
+        let mut statement = deny(action, "*", condition);
+        statement["Principal"] = json!("*");
+        document(&[statement])
+    };
+    let is_in = |of: &[&str]| of.contains(&account);
+    match which {
+        1 if is_in(&[A, B]) => {
+            let denied = json!(["kms:ScheduleKeyDeletion", "kms:DeleteAlias", "kms:DeleteCustomKeyStore"]);
+            Some((vec![vec![all()], vec![all(), document(&[deny(&denied, "*", &none)])]], Vec::new()))
+        }
+        2 if is_in(&[B]) => {
+            let looking = json!(["kms:Describe*", "kms:List*", "kms:Get*", "kms:Encrypt", "kms:CreateKey"]);
+            Some((vec![vec![all()], vec![document(&[allow(&looking, "*", &none)])]], Vec::new()))
+        }
+        3 if is_in(&[A]) => {
+            let tenant = json!({"StringEquals": {"kms:EncryptionContext:tenant": "b"}});
+            Some((vec![vec![all()]], vec![vec![guard(&json!(["kms:Decrypt", "kms:ReEncryptFrom"]), &tenant)]]))
+        }
+        4 if is_in(&[A, B]) => {
+            let others = json!({"StringNotEquals": {"kms:CallerAccount": account}});
+            Some((
+                vec![vec![all()]],
+                vec![Vec::new(), vec![guard(&json!(["kms:Decrypt", "kms:Sign", "kms:Get*"]), &others)]],
+            ))
+        }
+        _ => None,
+    }
+}
+
 pub(super) const KEY_POLICIES: usize = 16;
 
 /// A key policy, for a key of an account. Most let the account's root user manage the key.
