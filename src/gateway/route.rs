@@ -56,10 +56,7 @@ impl Routes {
         for settings in &config.upstreams {
             let upstream = Upstream::new(settings, config, directory, documents)?;
             let profile = match settings.definition.protocol() {
-                Protocol::S3 => Profile::general(&settings.service)
-                    .with_normalize_path(false)
-                    .with_unsigned_payload(true)
-                    .with_chunked_payload(true),
+                Protocol::S3 => Profile::like_s3(&settings.service),
                 Protocol::Json | Protocol::Query | Protocol::RestJson | Protocol::RestXml => {
                     Profile::general(&settings.service)
                 }

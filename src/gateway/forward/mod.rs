@@ -29,6 +29,7 @@ use super::respond::{Answer, Failure};
 use super::server::BoxError;
 use super::telemetry::{Outcome, Stage};
 use crate::authz::Permit;
+use crate::services::Protocol;
 use crate::sigv4::Payload;
 use chunker::Chunker;
 use content::Fault;
@@ -226,12 +227,14 @@ impl Out<'_> {
             let (region, now) = (&call.surroundings.region, call.state.clock.now());
             signer.sign(parts.method.as_str(), &uri.to_string(), &mut headers, signed, region, now)?;
         } else {
-            // A server in the clear is told the name that it was called by; a certificate has its own.
-            if endpoint.scheme == http::uri::Scheme::HTTPS {
+            // A server in the clear is told the name that it was called by; a certificate has its own. S3
+            // would read a bucket in it, which is not the one that was decided.
+            let is_s3 = upstream.definition.protocol() == Protocol::S3;
+            if is_s3 || endpoint.scheme == http::uri::Scheme::HTTPS {
                 headers.insert(HOST, own);
             }
             identify(&mut headers, call).map_err(|error| error.to_string())?;
-            head::tell_hop(&mut headers, call, parts);
+            head::tell_hop(&mut headers, call, parts.headers.get(HOST).filter(|_| !is_s3));
         }
         let mut request = Request::new(body);
         *request.method_mut() = parts.method.clone();
