@@ -11,7 +11,7 @@ const sqs = new SQSClient({ ...settings, useQueueUrlAsEndpoint: false });
 
 const outcome = (promise) => promise.then(() => "ok", (error) => error.name);
 const get = (table) => outcome(dynamodb.send(new GetItemCommand({ TableName: table, Key: { id: { S: "1" } } })));
-const put = (key) => outcome(s3.send(new PutObjectCommand({ Bucket: "js", Key: key, Body: "some text" })));
+const put = (key) => outcome(s3.send(new PutObjectCommand({ Bucket: "scripts", Key: key, Body: "some text" })));
 const send = (url) => outcome(sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: "hello" })));
 
 console.log(JSON.stringify({
