@@ -114,6 +114,7 @@ impl Cache {
 }
 
 /// Whether what was projected is all that the values read are.
+#[derive(Clone, Copy)]
 struct Cacheable(bool);
 
 impl Cacheable {

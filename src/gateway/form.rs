@@ -97,11 +97,8 @@ impl Form {
     /// The status of an error whose status in AWS JSON is `json`: what is forbidden is 400 there and 403
     /// elsewhere.
     pub(super) fn status(self, code: &str, json: StatusCode) -> StatusCode {
-        match self {
-            Self::AwsJson | Self::AwsJson10 | Self::PlainJson => json,
-            Self::Query | Self::RestJson | Self::S3 if code == "AccessDeniedException" => StatusCode::FORBIDDEN,
-            Self::Query | Self::RestJson | Self::S3 => json,
-        }
+        let is_json = matches!(self, Self::AwsJson | Self::AwsJson10 | Self::PlainJson);
+        if !is_json && code == "AccessDeniedException" { StatusCode::FORBIDDEN } else { json }
     }
 }
 

@@ -83,8 +83,8 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     } else {
         let length = admission::declared_length(&parts.headers);
         match live.verifier.verify_head(profile, &received, source, times) {
-            Ok((verified, verifier)) => {
-                let stream = Stream::new(body, verifier, payload, length, live.limits.body_timeout);
+            Ok((verified, proof)) => {
+                let stream = Stream::new(body, proof, payload, length, live.limits.body_timeout);
                 (Ok(verified), Content::Streamed(Box::new(stream)))
             }
             Err(refusal) => (Err(refusal), Content::Whole(Bytes::new())),

@@ -116,10 +116,10 @@ mod tests {
         }
     }
 
-    fn set(id: &str) -> Option<Vec<u8>> {
+    fn set(id: &str) -> Vec<u8> {
         let set = json!({"keys": [{"kty": "EC", "kid": id, "crv": "P-256",
             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
-        Some(set.to_string().into_bytes())
+        set.to_string().into_bytes()
     }
 
     #[tokio::test]
@@ -137,12 +137,12 @@ mod tests {
             (found.map(|set| set.has(Some(id))).map_err(|error| error.code), transport.asked.load(Ordering::Relaxed))
         };
         assert_eq!(ask("a", 0).await, (Err("IDPCommunicationError"), 1));
-        *transport.answer.lock().unwrap() = set("a");
+        *transport.answer.lock().unwrap() = Some(set("a"));
         assert_eq!(ask("a", PAUSE_SECONDS - 1).await, (Err("IDPCommunicationError"), 1), "not so soon");
         assert_eq!(ask("a", PAUSE_SECONDS).await, (Ok(true), 2));
         assert_eq!(ask("a", PAUSE_SECONDS + 1).await, (Ok(true), 2));
         // The provider has another key now.
-        *transport.answer.lock().unwrap() = set("b");
+        *transport.answer.lock().unwrap() = Some(set("b"));
         assert_eq!(ask("b", PAUSE_SECONDS + 1).await, (Ok(false), 2));
         assert_eq!(ask("b", 2 * PAUSE_SECONDS).await, (Ok(true), 3));
         // And then it does not answer any more.

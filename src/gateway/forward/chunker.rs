@@ -49,13 +49,11 @@ impl Chunker {
             Self::Chunked { is_done: true, .. } => Ok(None),
             Self::Chunked { stream, buffer, is_done } => {
                 while buffer.len() < CHUNK {
-                    match stream.next(progress).await? {
-                        Some(piece) => buffer.extend_from_slice(&piece),
-                        None => {
-                            *is_done = true;
-                            break;
-                        }
-                    }
+                    let Some(piece) = stream.next(progress).await? else {
+                        *is_done = true;
+                        break;
+                    };
+                    buffer.extend_from_slice(&piece);
                 }
                 let chunk = buffer.split_to(buffer.len().min(CHUNK));
                 let mut out = BytesMut::with_capacity(chunk.len() + 256);

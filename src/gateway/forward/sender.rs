@@ -22,7 +22,7 @@ use super::outgoing::{Outgoing, Progress};
 use crate::config::UpstreamSettings;
 
 /// How long a connection that nobody uses is kept.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 
 /// Sends requests to one upstream.
 pub(super) struct Sender {

@@ -41,16 +41,15 @@ impl Upstream {
             UpstreamAccount::Callers => None,
             UpstreamAccount::TheOnlyOne => {
                 let mut accounts = directory.accounts();
-                match (accounts.next(), accounts.next()) {
-                    (only, None) => only,
-                    (_, Some(_)) => {
-                        let message = format!(
-                            "say whose resources the upstream `{}` holds: `account` is an account id, or \"caller\" where it keeps the accounts of its callers apart by itself",
-                            settings.service
-                        );
-                        return Err(config.error("upstream", message));
-                    }
+                let (only, another) = (accounts.next(), accounts.next());
+                if another.is_some() {
+                    let message = format!(
+                        "say whose resources the upstream `{}` holds: `account` is an account id, or \"caller\" where it keeps the accounts of its callers apart by itself",
+                        settings.service
+                    );
+                    return Err(config.error("upstream", message));
                 }
+                only
             }
         };
         let mut resource_policies = Vec::with_capacity(settings.resource_policies.len());
