@@ -207,10 +207,21 @@ impl Draw<'_> {
             let in_store = self.key_in_store(store);
             body.as_object_mut().unwrap().extend(in_store.as_object().unwrap().clone());
         }
+        let operation = self.telling(operation, &body, region, caller);
         if self.dice.percent(2) {
             self.spoil(operation, &mut body);
         }
         Step::Request { region, caller, operation, body }
+    }
+
+    /// GetPublicKey makes an AWS managed key and tells its id to nobody: what tells it comes first.
+    fn telling(&self, operation: &'static str, body: &Value, region: &str, caller: usize) -> &'static str {
+        let name = body["KeyId"].as_str().unwrap_or_default();
+        let account = if name.starts_with("arn:") { name.split(':').nth(4) } else { None };
+        let alias = name.find("alias/").map_or("", |at| &name[at..]);
+        let key = self.model.managed_key(account.unwrap_or(PEOPLE[caller].account), region, alias);
+        let is_unknown = key.is_some_and(|key| self.model.keys[key].id.is_empty());
+        if operation == "GetPublicKey" && is_unknown { "DescribeKey" } else { operation }
     }
 
     /// What would be done with an AWS managed key, used before or not, by its alias or by its id.
@@ -241,6 +252,7 @@ impl Draw<'_> {
                 body[member] = json!(if is_foreign || self.dice.percent(40) { &arn } else { &name });
             }
         }
+        let operation = self.telling(operation, &body, region, caller);
         Step::Request { region, caller, operation, body }
     }
 

@@ -17,9 +17,10 @@ impl Draw<'_> {
     /// Mostly none.
     pub(super) fn errand(&mut self) -> Vec<Step> {
         match self.dice.below(3 * RARELY) {
-            0..=2 => self.renew(),
-            3..=5 => self.wind_down(),
-            6 => self.crowd(),
+            0..=1 => self.renew(),
+            2..=4 => self.wind_down(),
+            5..=7 => self.spread(),
+            8 => self.crowd(),
             _ => Vec::new(),
         }
     }
@@ -72,6 +73,67 @@ impl Draw<'_> {
             steps.push(step("DeleteImportedKeyMaterial", json!({"KeyId": key, "KeyMaterialId": lost})));
         }
         steps.push(step("DescribeKey", json!({"KeyId": key})));
+        steps
+    }
+
+    /// An imported key is in two Regions, which lose their material in different ways.
+    fn spread(&mut self) -> Vec<Step> {
+        let [here, there, ..] = REGIONS;
+        let account = *self.dice.pick(&ACCOUNTS[..2]);
+        let made = self.number;
+        let key = format!("<{made}.id>");
+        let step = |region, operation, body| by_root(account, region, operation, body);
+        let import = |token: usize, number: u8, valid_to: Option<i64>| {
+            let mut body = json!({
+                "KeyId": key, "ImportToken": format!("<{token}.ImportToken>"),
+                "EncryptedKeyMaterial": format!("<{token}.wrapped.{SYMMETRIC}.{number}>"),
+                "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            });
+            if let Some(date) = valid_to {
+                body["ExpirationModel"] = json!("KEY_MATERIAL_EXPIRES");
+                body["ValidTo"] = json!(date);
+            }
+            body
+        };
+        let parameters =
+            json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"});
+        let end = self.model.now + 5 * DAY;
+        let ends = [self.dice.percent(30), self.dice.percent(50)].map(|expires| expires.then_some(end));
+        let mut second = import(made + 1, 2, None);
+        second["ImportType"] = json!("NEW_KEY_MATERIAL");
+        let seal = json!({"KeyId": key, "Plaintext": "QQ=="});
+        let mut steps = vec![
+            step(here, "CreateKey", json!({"Origin": "EXTERNAL", "MultiRegion": true})),
+            step(here, "GetParametersForImport", parameters.clone()),
+            step(here, "ImportKeyMaterial", import(made + 1, 1, ends[0])),
+            step(here, "ReplicateKey", json!({"KeyId": key, "ReplicaRegion": there})),
+            step(there, "GetParametersForImport", parameters),
+            step(there, "ImportKeyMaterial", import(made + 4, 1, ends[1])),
+            step(here, "Encrypt", seal.clone()),
+            step(here, "ImportKeyMaterial", second),
+        ];
+        if self.dice.percent(70) {
+            steps.push(step(there, "ImportKeyMaterial", import(made + 4, 2, None)));
+        }
+        let waiting = json!({"KeyId": key, "KeyMaterialId": format!("<{}.KeyMaterialId>", made + 7)});
+        let is_here = self.dice.percent(50);
+        match self.dice.below(5) {
+            0 => steps.push(step(here, "RotateKeyOnDemand", json!({"KeyId": key}))),
+            1 => steps.push(step(if is_here { here } else { there }, "DeleteImportedKeyMaterial", waiting)),
+            2 => {
+                steps.push(step(if is_here { here } else { there }, "DeleteImportedKeyMaterial", json!({"KeyId": key})))
+            }
+            3 => steps.push(step(there, "ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7}))),
+            _ => {}
+        }
+        let days = *self.dice.pick(&[0, 5, 8]);
+        steps.push(Step::Sleep { seconds: days * DAY, scheduled: true });
+        for region in [here, there] {
+            let listed = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+            steps.push(step(region, "ListKeyRotations", listed));
+            steps.push(step(region, "DescribeKey", json!({"KeyId": key})));
+            steps.push(step(region, "Decrypt", json!({"CiphertextBlob": format!("<{}.CiphertextBlob>", made + 6)})));
+        }
         steps
     }
 
