@@ -136,8 +136,8 @@ impl Request {
             .unwrap_or_default();
         query.sort();
         let hash = |bytes: &[u8]| data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
-        let named = covered.iter().find(|(name, _)| name == "x-amz-content-sha256");
-        let payload = named.map_or_else(|| hash(&self.body), |(_, value)| value.clone());
+        let announced = covered.iter().find(|(name, _)| name == "x-amz-content-sha256");
+        let payload = announced.map_or_else(|| hash(&self.body), |(_, value)| value.clone());
         let path = self.target.split('?').next().unwrap();
         let canonical = format!("{}\n{path}\n{}\n{lines}\n{names}\n{payload}", self.method, query.join("&"));
         let scope = signer.scope();

@@ -82,7 +82,7 @@ fn upload(
     let authorization = request.headers.iter().find(|(name, _)| name == "Authorization").unwrap();
     let mut previous = String::from_utf8(authorization.1[authorization.1.len() - 64..].to_vec()).unwrap();
     let mut stream = connect(server.gateway);
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut whole = Sha256::new();
     let mut send = || -> std::io::Result<()> {
         stream.write_all(&request.head())?;
@@ -138,7 +138,7 @@ fn a_flipped_byte_is_refused_and_the_object_never_completed() {
     let flip = |at: usize| {
         move |index: usize, data: &mut Vec<u8>| {
             if index == at {
-                data[CHUNK / 2] ^= 1
+                data[CHUNK / 2] ^= 1;
             }
         }
     };
@@ -157,7 +157,7 @@ fn a_flipped_byte_is_refused_and_the_object_never_completed() {
     // So is an upload that ends too early, or whose last chunk's signature is missing.
     let cut = |index: usize, data: &mut Vec<u8>| {
         if index == 3 {
-            data.truncate(CHUNK - 1)
+            data.truncate(CHUNK - 1);
         }
     };
     let (answer, _) = upload(&server, &signer, 4, cut);

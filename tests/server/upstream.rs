@@ -139,7 +139,8 @@ fn gateway(upstreams: &[(&str, &[SocketAddr])]) -> Server {
     for (service, addresses) in upstreams {
         let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
         let urls = urls.join(", ");
-        config.push_str(&format!("[[upstream]]\nservice = \"{service}\"\nurl = [{urls}]\nprotocol = \"json\"\n{TIMES}resources = {{ \"*\" = \"*\" }}\n"));
+        let tables = format!("url = [{urls}]\nprotocol = \"json\"\n{TIMES}resources = {{ \"*\" = \"*\" }}\n");
+        config = format!("{config}[[upstream]]\nservice = \"{service}\"\n{tables}");
     }
     Setup::new().config(&config).start()
 }

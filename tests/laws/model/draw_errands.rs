@@ -121,7 +121,11 @@ impl Draw<'_> {
             0 => steps.push(step(here, "RotateKeyOnDemand", json!({"KeyId": key}))),
             1 => steps.push(step(if is_here { here } else { there }, "DeleteImportedKeyMaterial", waiting)),
             2 => {
-                steps.push(step(if is_here { here } else { there }, "DeleteImportedKeyMaterial", json!({"KeyId": key})))
+                steps.push(step(
+                    if is_here { here } else { there },
+                    "DeleteImportedKeyMaterial",
+                    json!({"KeyId": key}),
+                ));
             }
             3 => steps.push(step(there, "ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7}))),
             _ => {}
