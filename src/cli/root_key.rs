@@ -127,7 +127,7 @@ fn told(source: &RootKeySource, outcome: &Outcome) -> String {
     }
     let keys = if status.rewrapped == 1 { "key" } else { "keys" };
     format!(
-        "re-wrapped {} backing {keys}: the root key is now {to}, no longer {from}; {}",
+        "re-wrapped {} {keys}: the root key is now {to}, no longer {from}; {}",
         status.rewrapped,
         source.describe_old(from)
     )
