@@ -97,7 +97,7 @@ ACTIONS = [
     ("sqs:PurgeQueue", QUEUE, {}),
     ("sts:AssumeRole", ROLE, {**REQUEST_TAGS, "sts:ExternalId": (STRING, ["partner-42", "QUJD"]), "sts:RoleSessionName": (STRING, ["nightly", "alice"])}),
     ("sts:TagSession", ROLE, REQUEST_TAGS),
-    ("sts:GetSessionToken", "*", {}),
+    ("sts:DecodeAuthorizationMessage", "*", {}),
     ("sts:GetCallerIdentity", "*", {}),
     ("iam:GetUser", USER, {}),
     ("iam:CreateAccessKey", USER, {}),
