@@ -137,6 +137,15 @@ impl Model {
         self.blobs.get(text).or_else(|| self.blobs.get(&tampered(text)?))
     }
 
+    /// The family of the key that a ciphertext or a grant's token names.
+    pub(super) fn family_of(&self, text: &str) -> Option<usize> {
+        if let Some(Blob::Ciphertext { family, .. }) = self.meant(text) {
+            return Some(*family);
+        }
+        let grant = self.grants.iter().find(|grant| grant.tokens.iter().any(|token| token == text))?;
+        Some(self.keys[grant.key].family)
+    }
+
     /// What a ciphertext decrypts to under a key, and by which material.
     fn opened(&self, key: usize, blob: &str, context: &Pairs, algorithm: &str) -> Result<(Plain, usize), Refusal> {
         let bad = || silent("InvalidCiphertextException");

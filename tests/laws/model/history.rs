@@ -178,7 +178,14 @@ impl History {
             let shared = model.aliases.iter().filter(|alias| model.family(alias.target).multi_region);
             shared.map(|alias| &alias.name).any(|name| text.contains(name.as_str()))
         };
+        // A ciphertext and a grant's token name a key as well.
+        let names_by = |member: &str| {
+            let text = body[member].as_str().unwrap_or_default();
+            self.model.family_of(text).is_some_and(|family| self.model.families[family].multi_region)
+        };
         lists.contains(&operation)
+            || names_by("CiphertextBlob")
+            || names_by("GrantToken")
             || operation == "DeleteCustomKeyStore"
             || text.contains("mrk-")
             || text.contains("XksKeyId")
