@@ -108,6 +108,7 @@ impl Authorizer {
                     decision,
                     check,
                     explanation,
+                    request: Some(Box::new(asked.request.clone())),
                     is_callers_own: !is_foreign && !asked.through_ciphertext,
                 });
             }
@@ -116,7 +117,13 @@ impl Authorizer {
         let Some(first) = subject.checks().first() else {
             let nothing = Decision { outcome: Outcome::ImplicitDeny, decided_by: Vec::new(), message: None };
             let explanation = Explanation::default();
-            return Err(Denial { decision: Arc::new(nothing), check: 0, explanation, is_callers_own: false });
+            return Err(Denial {
+                decision: Arc::new(nothing),
+                check: 0,
+                explanation,
+                request: None,
+                is_callers_own: false,
+            });
         };
         let request = first.request.clone();
         Ok(Permit::new(subject, decisions, request, Arc::clone(principal), organization.cloned()))

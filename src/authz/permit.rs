@@ -94,6 +94,8 @@ pub struct Denial {
     pub check: usize,
     /// What would have to change.
     pub explanation: Explanation,
+    /// What was asked in that check; none for an operation without any.
+    pub request: Option<Box<AuthzRequest>>,
     /// Whether the caller may see the explanation, which tells of policies: the resource is of its
     /// own account, and it was named.
     pub is_callers_own: bool,

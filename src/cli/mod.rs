@@ -6,7 +6,6 @@ mod backup;
 mod check;
 mod data_dir;
 mod policy_type;
-mod raw_request;
 mod restore;
 mod root_key;
 mod serve;
@@ -14,8 +13,6 @@ mod simulate;
 mod test;
 mod translate;
 mod verify;
-
-pub use raw_request::{InvalidRequest, RawRequest};
 
 use std::process::ExitCode;
 

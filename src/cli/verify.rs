@@ -11,11 +11,9 @@ use serde::Serialize;
 
 use crate::aws::{Clock, Region, SystemClock};
 use crate::sigv4::{
-    Credential, CredentialSource, Payload, Profile, Received, Refusal, SecretKey, SessionToken, Settings, Times,
-    Unavailable, Verified, Verifier, Workings, claimed_scope,
+    Credential, CredentialSource, Payload, Profile, RawRequest, Received, Refusal, SecretKey, SessionToken, Settings,
+    Times, Unavailable, Verified, Verifier, Workings, claimed_scope,
 };
-
-use super::raw_request::RawRequest;
 
 /// Check the signature of one raw HTTP request, and show why.
 ///

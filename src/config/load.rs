@@ -211,6 +211,7 @@ struct LimitsTable {
 #[serde(deny_unknown_fields, default)]
 struct ExplainTable {
     response_header: bool,
+    encoded_message: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -318,7 +319,10 @@ impl File {
                 request_timeout: within.time("limits.request_timeout", limits.request_timeout, 30, 100)?,
                 drain_timeout: within.time("limits.drain_timeout", limits.drain_timeout, 30, 0)?,
             },
-            explain: ExplainSettings { response_header: self.explain.response_header },
+            explain: ExplainSettings {
+                response_header: self.explain.response_header,
+                encoded_message: self.explain.encoded_message,
+            },
             engine: EngineSettings {
                 key_cache_bytes: within.size("engine.key_cache_bytes", engine.key_cache_bytes, 256 * MIB, 0..=TIB)?,
                 encryption_context_max_bytes: within.size(

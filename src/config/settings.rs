@@ -118,6 +118,9 @@ pub struct ExplainSettings {
     /// Whether a denial of a caller on its own account's resource bears the header
     /// `x-keystile-explanation`, which tells of policies. Default false.
     pub response_header: bool,
+    /// Whether the text of such a denial ends with a message that `sts:DecodeAuthorizationMessage`
+    /// decodes for who may. Default false: the text is AWS's.
+    pub encoded_message: bool,
 }
 
 /// How log lines look.

@@ -33,6 +33,11 @@ pub struct UpstreamSettings {
     pub account: UpstreamAccount,
     /// The credential that requests are signed with anew; none where they go on unsigned.
     pub resign: Option<ResignSettings>,
+    /// The hosts by which clients reach it and before which, as another label, they name a bucket (S3's
+    /// virtual-hosted addresses). In lower case, without a port.
+    pub virtual_hosts: Vec<String>,
+    /// Takes SigV4a too; the region of a request whose region set leaves a choice. None: SigV4 alone.
+    pub sigv4a_region: Option<Region>,
     /// The certificate authorities of its certificates, as PEM; none for the system's.
     pub ca_file: Option<PathBuf>,
     /// Policies of its resources.
@@ -97,6 +102,8 @@ pub(super) struct UpstreamTable {
     protocol: Option<Spanned<Protocol>>,
     account: Option<Spanned<String>>,
     resign: Option<Spanned<ResignTable>>,
+    virtual_hosts: Option<Spanned<Vec<String>>>,
+    sigv4a_region: Option<Region>,
     ca_file: Option<PathBuf>,
     #[serde(default)]
     resource_policy: Vec<Spanned<ResourcePolicyTable>>,
@@ -218,6 +225,14 @@ impl UpstreamTable {
             Ok::<_, ConfigError>(ResourcePolicySettings { resource, policy: base.join(policy) })
         });
         let resource_policies = resource_policies.collect::<Result<Vec<_>, _>>()?;
+        let virtual_hosts = self.virtual_hosts.map_or_else(
+            || Ok(Vec::new()),
+            |hosts| {
+                let place = hosts.span().start;
+                virtual_hosts(hosts.into_inner(), definition.protocol())
+                    .map_err(|message| wrong(place, "virtual_hosts", message))
+            },
+        )?;
         let least = Duration::from_millis(50);
         let time = |member: &str, value, default: u64, most: Duration| {
             let range = Span(least)..=Span(most);
@@ -230,6 +245,8 @@ impl UpstreamTable {
             urls,
             account,
             resign: self.resign.map(|table| ResignTable::resolve(table, source)).transpose()?,
+            virtual_hosts,
+            sigv4a_region: self.sigv4a_region,
             ca_file: self.ca_file.map(|file| base.join(file)),
             resource_policies,
             connect_timeout: time("connect_timeout", self.connect_timeout, 5, Duration::from_mins(1))?,
@@ -317,6 +334,23 @@ fn check_url(url: &str) -> Result<(), String> {
         return wrong();
     }
     Ok(())
+}
+
+/// Names before which a bucket can stand.
+fn virtual_hosts(hosts: Vec<String>, protocol: Protocol) -> Result<Vec<String>, String> {
+    if protocol != Protocol::S3 {
+        return Err("S3 alone has buckets in the names of hosts".to_owned());
+    }
+    let check = |host: String| {
+        let is_label =
+            |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if host.split('.').all(is_label) && host.parse::<std::net::IpAddr>().is_err() {
+            Ok(host.to_ascii_lowercase())
+        } else {
+            Err(format!("`{host}` is not the name of a host; give one such as s3.example.com, without a port"))
+        }
+    };
+    hosts.into_iter().map(check).collect()
 }
 
 impl fmt::Debug for UpstreamSettings {

@@ -14,7 +14,7 @@ use super::respond::AnswerBody;
 use super::root_key::{RotationError, RotationStatus};
 use super::server::Peer;
 use super::state::State;
-use super::{auth_request, body, scheduler};
+use super::{auth_request, authorize, body, scheduler};
 use crate::aws::Clock;
 
 /// Longest body of `POST /clock`, in bytes.
@@ -49,6 +49,8 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incom
             auth_request::decide(state, &peer, headers).await.map(Either::Left)
         }
         ("/healthz" | "/readyz" | "/metrics" | "/auth", false) => wrong_method("GET, HEAD"),
+        ("/authorize", _) if request.method() == Method::POST => authorize(state, &peer, request).await,
+        ("/authorize", _) => wrong_method("POST"),
         ("/clock", _) if state.test_clock => {
             if request.method() == Method::POST {
                 advance_clock(&state, request).await
@@ -68,6 +70,16 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incom
         ("/backup", _) => wrong_method("POST"),
         _ => answer(StatusCode::NOT_FOUND, TEXT, "not found\n"),
     }
+}
+
+/// Decides what another service asks about.
+async fn authorize(state: Arc<State>, peer: &Peer, request: Request<Incoming>) -> Answer {
+    let within = state.live.load().limits.body_timeout;
+    let Ok(body) = body::read(request.into_body(), authorize::MAX_BODY_BYTES, within, None).await else {
+        return failed(StatusCode::BAD_REQUEST, "the body is too long, incomplete or too slow");
+    };
+    let (status, text) = authorize::decide(state, peer, body).await;
+    answer(status, JSON, text)
 }
 
 /// Begins a rotation of the root key, or joins the one that is under way.

@@ -7,23 +7,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, REFERER, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 
-use super::admission::{Rejection, admit};
-use super::call::{Call, Report, Success};
-use super::form::Form;
-use super::forward::{Content, Forward, Upstream, identify};
-use super::pipeline::{text, unauthenticated};
+use super::asked::{Asked, KnownBody, Question, Ruling, ask};
+use super::forward::identify;
+use super::request_id;
 use super::respond::{Answer, AnswerBody, bare};
-use super::route::Service;
 use super::server::Peer;
 use super::state::State;
-use super::telemetry::Outcome;
-use super::{call, request_id};
-use crate::aws::{Clock, Surroundings};
-use crate::sigv4::{Payload, Received, Times};
 
 const METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const URI: HeaderName = HeaderName::from_static("x-original-uri");
@@ -34,98 +27,28 @@ const SCHEME: HeaderName = HeaderName::from_static("x-original-scheme");
 /// Decides the request that a proxy asks about: 200 with who asks, 401 or 403.
 pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -> Answer {
     let request_id = request_id::next();
-    let live = state.live.load_full();
-    let (parts, remote, is_secure) = match original(headers) {
+    let (parts, source_ip, is_secure) = match original(headers) {
         Ok(original) => original,
         Err(why) => return bare(StatusCode::BAD_REQUEST, request_id, why),
     };
-    if let Err(rejection) = admit(&parts, live.limits.max_headers as usize) {
-        let why = match rejection {
-            Rejection::Bare(_, why) => why,
-            Rejection::Aws(_) => "the original request is refused",
-        };
-        return bare(StatusCode::FORBIDDEN, request_id, why);
-    }
-    let Ok(route) = live.routes.route(&parts) else {
-        return bare(
-            StatusCode::UNAUTHORIZED,
-            request_id,
-            "the original request is for no service that is served here",
-        );
-    };
-    let Service::Upstream(upstream) = &route.service else {
-        return bare(StatusCode::UNAUTHORIZED, request_id, "the original request is for no [[upstream]]");
-    };
-    let received = Received {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        headers: &parts.headers,
-    };
-    let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let (source, profile) = (&live.sessions, &route.profile);
-    let verified = match Payload::of(profile, received.headers, received.query) {
-        Payload::Whole => live.verifier.verify(profile, &received, b"", source, times),
-        _ => live.verifier.verify_head(profile, &received, source, times).map(|(verified, _)| verified),
-    };
-    let verified = match verified {
-        Ok(verified) => verified,
-        Err(refusal) => {
-            let mut answer = unauthenticated(&state, route, &refusal, &parts, None, peer.address, request_id);
+    let question = Question { parts, body: KnownBody::Untold, source_ip, is_secure, request_id };
+    let ruling = match ask(state, peer, question).await {
+        Asked::Unserved(why) => return bare(StatusCode::UNAUTHORIZED, request_id, why),
+        Asked::Unauthenticated(_, mut answer) => {
             if !answer.status().is_server_error() {
                 *answer.status_mut() = StatusCode::UNAUTHORIZED;
             }
             return answer;
         }
+        Asked::Decided(ruling) => ruling,
     };
-    let surroundings = Surroundings {
-        source_ip: Some(remote.unwrap_or_else(|| peer.address.ip().to_canonical())),
-        user_agent: text(&parts.headers, &USER_AGENT),
-        referer: text(&parts.headers, &REFERER),
-        secure_transport: is_secure,
-        region: verified.region().clone(),
-        now: times.session,
-    };
-    let call = Call {
-        identity: Arc::clone(verified.identity()),
-        surroundings: Arc::new(surroundings),
-        form: Form::RestJson,
-        request_id,
-        service: Arc::clone(&route.name),
-        live: Arc::clone(&live),
-        state,
-    };
-    drop(verified);
-    authorize(call, Arc::clone(upstream), parts).await
-}
-
-async fn authorize(call: Call, upstream: Arc<Upstream>, parts: Parts) -> Answer {
-    let mut report = Report { read_only: true, ..Report::default() };
-    let forward = match Forward::resolve(&call, upstream, parts, Content::Whole(Bytes::new())).await {
-        Ok(forward) => forward,
-        Err(failure) => return call.refuse(&report, failure).await,
-    };
-    report.operation = Some(forward.operation().to_owned().into());
-    report.read_only = forward.is_read_only();
-    report.concerns(&forward);
-    let permit = call.state.authorizer.authorize(forward, &call.identity.policies, call.live.directory.organization());
-    match permit {
-        Ok(permit) => report.decisions = permit.decisions().to_vec(),
-        Err(denial) => {
-            let failure = report.denied(denial);
-            return call.refuse(&report, failure).await;
-        }
+    let Ruling { call, report, failure } = *ruling;
+    if let Some(failure) = failure {
+        return call.told(&report, &failure);
     }
-    if let Err(failure) = call.check_recordable(&report) {
-        return call.refuse(&report, failure).await;
-    }
-    if let Err(error) = call.record(&report, Ok(Success::default()), request_id::next()).await {
-        return call.fail(&report, &call::unrecorded(&error, call.request_id));
-    }
-    call.count(&report, Outcome::ok);
     let mut answer = Response::new(AnswerBody::from(Bytes::new()));
     if identify(answer.headers_mut(), &call).is_err() {
-        return bare(StatusCode::INTERNAL_SERVER_ERROR, call.request_id, "the caller's name fits no header");
+        return bare(StatusCode::INTERNAL_SERVER_ERROR, request_id, "the caller's name fits no header");
     }
     answer
 }

@@ -1,8 +1,13 @@
 //! One verified call, whatever service it is for: who asks, and how its end is recorded and told.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::header::{REFERER, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -17,6 +22,7 @@ use crate::authz::{Decision, Denial, Explanation, Subject};
 use crate::aws::{Arn, Surroundings};
 use crate::identity::Identity;
 use crate::kms::JsonText;
+use crate::sigv4::Verified;
 
 /// A verified request.
 pub(super) struct Call {
@@ -54,19 +60,24 @@ pub(super) struct Success<'a> {
     pub(super) resources: &'a [Arn],
 }
 
+/// What a request says of itself beside what its signature proves.
+pub(super) struct Told<'a> {
+    pub(super) parts: &'a Parts,
+    /// Where it came from, as policies see it.
+    pub(super) source_ip: Option<IpAddr>,
+    /// Whether it came by TLS.
+    pub(super) is_secure: bool,
+    pub(super) form: Form,
+    pub(super) request_id: Uuid,
+    pub(super) service: &'a Arc<str>,
+    /// The engine's time.
+    pub(super) now: Timestamp,
+}
+
 impl Report {
     /// Whether it is told only once it is recorded.
     fn must_be_recorded(&self) -> bool {
         !self.read_only || self.is_durable
-    }
-
-    /// A denial: what was decided and why is recorded, and its text is the client's.
-    pub(super) fn denied(&mut self, denial: Denial) -> Failure {
-        let message = denial.decision.message.clone().unwrap_or_default();
-        self.decisions = vec![denial.decision];
-        self.explanation = Some(denial.explanation);
-        self.is_callers_own = denial.is_callers_own;
-        Failure::client("AccessDeniedException", message)
     }
 
     /// The resources of all checks, each once.
@@ -83,6 +94,41 @@ impl Report {
 }
 
 impl Call {
+    /// The call of a request whose signature holds.
+    pub(super) fn new(state: Arc<State>, live: Arc<Live>, verified: &Verified<Arc<Identity>>, told: &Told<'_>) -> Self {
+        let surroundings = Surroundings {
+            source_ip: told.source_ip,
+            user_agent: text(&told.parts.headers, &USER_AGENT),
+            referer: text(&told.parts.headers, &REFERER),
+            secure_transport: told.is_secure,
+            region: verified.region().clone(),
+            now: told.now,
+        };
+        Self {
+            state,
+            live,
+            identity: Arc::clone(verified.identity()),
+            surroundings: Arc::new(surroundings),
+            form: told.form,
+            request_id: told.request_id,
+            service: Arc::clone(told.service),
+        }
+    }
+
+    /// A denial: what was decided and why is recorded, and its text is the client's.
+    pub(super) fn denied(&self, report: &mut Report, denial: Denial) -> Failure {
+        let mut message = denial.decision.message.clone().unwrap_or_default();
+        if let (true, true, Some(request)) = (self.live.explain.encoded_message, denial.is_callers_own, &denial.request)
+            && let Ok(encoded) = self.state.sts.encode_authorization_message(request, &denial.decision)
+        {
+            message = format!("{message} Encoded authorization failure message: {encoded}");
+        }
+        report.decisions = vec![denial.decision];
+        report.explanation = Some(denial.explanation);
+        report.is_callers_own = denial.is_callers_own;
+        Failure::client("AccessDeniedException", message)
+    }
+
     /// Records the outcome: of a mutation that was done before this is over, of anything else soon.
     pub(super) async fn record(
         &self,
@@ -169,6 +215,11 @@ impl Call {
     /// Counts a failure that is recorded already, and answers it.
     pub(super) fn fail(&self, report: &Report, failure: &Failure) -> Answer {
         self.count(report, Outcome::of(failure));
+        self.told(report, failure)
+    }
+
+    /// The answer of a failure, with the explanation where it may be told.
+    pub(super) fn told(&self, report: &Report, failure: &Failure) -> Answer {
         let mut answer = failure.answer(self.form, self.request_id);
         if let (true, Some(explanation), Some(decision)) =
             (self.live.explain.response_header, &report.explanation, report.decisions.first())
@@ -195,7 +246,7 @@ impl Call {
 }
 
 impl Outcome {
-    fn of(failure: &Failure) -> Self {
+    pub(super) fn of(failure: &Failure) -> Self {
         match failure.code {
             _ if failure.status.is_server_error() => Self::server_error,
             "AccessDeniedException" => Self::denied,
@@ -203,6 +254,11 @@ impl Outcome {
             _ => Self::client_error,
         }
     }
+}
+
+/// A header's text; none where it is not UTF-8.
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
 }
 
 /// The failure of a request that can't be recorded.

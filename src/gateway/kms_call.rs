@@ -129,7 +129,7 @@ impl KmsCall {
         report.concerns(&resolved);
         let permit = state.authorizer.authorize(resolved, &identity.policies, live.directory.organization());
         stopwatch.lap(Stage::Authorize);
-        let permit = permit.map_err(|denial| Attempt::Failed(report.denied(denial)))?;
+        let permit = permit.map_err(|denial| Attempt::Failed(self.call.denied(report, denial)))?;
         report.decisions = permit.decisions().to_vec();
         self.call.check_recordable(report).map_err(Attempt::Failed)?;
         let answer = state.kms.execute(permit, live.directory.as_ref()).await;

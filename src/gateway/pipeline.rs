@@ -4,16 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{REFERER, USER_AGENT};
+use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, StatusCode};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::admission::{Rejection, admit, admit_length, name_host};
 use super::body::{self, BodyError};
-use super::call::{Call, unrecorded};
+use super::call::{Call, Told, text, unrecorded};
 use super::form::Form;
 use super::forward::{Content, Stream};
 use super::respond::{Answer, Failure, bare};
@@ -23,7 +23,7 @@ use super::state::State;
 use super::telemetry::{Outcome, Stage, operation_name};
 use super::{admission, dispatch, forward, kms_call, request_id, sts_call};
 use crate::audit::{ApiCall, Identity as AuditIdentity, Record};
-use crate::aws::{Clock, Region, Surroundings};
+use crate::aws::{Clock, Region};
 use crate::sigv4::{Payload, Received, Refusal, RefusalKind, Times, claimed_scope};
 
 /// One request of the gateway's listener, from its head to its answer.
@@ -96,30 +96,25 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         Err(refusal) => return unauthenticated(&state, route, &refusal, &parts, form, peer.address, request_id),
     };
 
-    let surroundings = Surroundings {
+    let told = Told {
+        parts: &parts,
         source_ip: Some(peer.address.ip().to_canonical()),
-        user_agent: text(&parts.headers, &USER_AGENT),
-        referer: text(&parts.headers, &REFERER),
-        secure_transport: peer.is_secure,
-        region: verified.region().clone(),
-        now: times.session,
-    };
-    let call = Call {
-        identity: Arc::clone(verified.identity()),
-        surroundings: Arc::new(surroundings),
+        is_secure: peer.is_secure,
         form: form.unwrap_or(Form::AwsJson),
         request_id,
-        service: Arc::clone(&route.name),
-        live: Arc::clone(&live),
-        state,
+        service: &route.name,
+        now: times.session,
     };
+    let call = Call::new(state, Arc::clone(&live), &verified, &told);
     drop(verified);
     match (&route.service, content) {
         (Service::Kms, Content::Whole(body)) => kms_call::perform(call, &parts, form, body).await,
         (Service::Sts, Content::Whole(body)) => sts_call::perform(call, &parts, body).await,
         (Service::Upstream(upstream), content) => forward::perform(call, Arc::clone(upstream), parts, content).await,
         // Their bodies are always read.
-        (Service::Kms | Service::Sts, Content::Streamed(_)) => Failure::internal().answer(call.form, request_id),
+        (Service::Kms | Service::Sts, Content::Streamed(_) | Content::Elsewhere) => {
+            Failure::internal().answer(call.form, request_id)
+        }
     }
 }
 
@@ -199,8 +194,4 @@ pub(super) fn unauthenticated(
         Ok(()) => Failure::refused(refusal, form),
     };
     failure.answer(form, request_id)
-}
-
-pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    std::str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::to_owned)
 }

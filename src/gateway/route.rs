@@ -61,9 +61,21 @@ impl Routes {
                     Profile::general(&settings.service)
                 }
             };
+            let profile = match &settings.sigv4a_region {
+                Some(region) => profile.with_sigv4a(region.clone()),
+                None => profile,
+            };
             upstreams.insert(Arc::clone(&settings.service), route(Service::Upstream(Arc::new(upstream)), profile));
         }
         Ok(Self { kms: route(Service::Kms, Profile::kms()), sts: route(Service::Sts, Profile::sts()), upstreams })
+    }
+
+    /// The upstream of a service.
+    pub(super) fn upstream(&self, service: &str) -> Option<&Upstream> {
+        match &self.upstreams.get(service)?.service {
+            Service::Upstream(upstream) => Some(upstream),
+            Service::Kms | Service::Sts => None,
+        }
     }
 
     /// The route of a request; none where it claims to be for a service that is not served. What names

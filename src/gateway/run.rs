@@ -29,6 +29,7 @@ use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, TlsSettin
 use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::InvalidSkew;
+use crate::simulate::Questions;
 use crate::store;
 use crate::sts::Sts;
 
@@ -233,6 +234,7 @@ async fn open(
     let telemetry = telemetry(&audit, &authorizer);
     Ok(State {
         rotator: Rotator::new(&kms, config.root_key.clone()),
+        questions: Questions::default(),
         backups: Arc::new(Semaphore::new(1)),
         access,
         limits: watch::Sender::new(config.limits),

@@ -20,6 +20,7 @@ use crate::identity::{Directory, Sessions};
 use crate::kms::Kms;
 use crate::seal::SealingKey;
 use crate::sigv4::{InvalidSkew, Settings, Verifier};
+use crate::simulate::Questions;
 use crate::sts::Sts;
 
 /// Everything that requests share.
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) access: AdminAccess,
     /// Rotates the root key.
     pub(super) rotator: Rotator,
+    /// Decides the cases of `POST /authorize`.
+    pub(super) questions: Questions,
     /// One backup at a time.
     pub(super) backups: Arc<Semaphore>,
     /// Whether the server is on its way out: not ready for more.

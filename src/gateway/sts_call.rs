@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::call::{Call, Report, Success, unrecorded};
+use super::call::{Call, Report, Success, text, unrecorded};
 use super::form::Form;
 use super::request_id;
 use super::respond::{Answer, Failure, with};
@@ -78,8 +78,8 @@ pub(super) async fn perform_unsigned(
     let limit = live.limits.request_timeout;
     let surroundings = Surroundings {
         source_ip: Some(peer.address.ip().to_canonical()),
-        user_agent: text(parts, &USER_AGENT),
-        referer: text(parts, &http::header::REFERER),
+        user_agent: text(&parts.headers, &USER_AGENT),
+        referer: text(&parts.headers, &REFERER),
         secure_transport: peer.is_secure,
         region: region(parts, &state),
         now: state.engine_clock.now(),
@@ -174,7 +174,7 @@ async fn decided(call: Call, operation: Operation, who: Option<WebIdentity>, rep
     let permit = match permit {
         Ok(permit) => permit,
         Err(denial) => {
-            let mut failure = report.denied(denial);
+            let mut failure = call.denied(&mut report, denial);
             if is_unsigned {
                 // Nothing is told of a role to whom any token of a provider makes a caller.
                 failure.message = Some("Not authorized to perform sts:AssumeRoleWithWebIdentity".into());
@@ -272,8 +272,4 @@ fn region(parts: &Parts, state: &State) -> Region {
     let named = host.strip_prefix("sts.").and_then(|rest| rest.split('.').next());
     let named = named.and_then(|name| name.parse().ok()).filter(|region| state.kms.serves(region));
     named.unwrap_or_else(Region::us_east_1)
-}
-
-fn text(parts: &Parts, name: &http::HeaderName) -> Option<String> {
-    std::str::from_utf8(parts.headers.get(name)?.as_bytes()).ok().map(str::to_owned)
 }

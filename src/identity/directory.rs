@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::access_key::secret_fault;
-use super::authorization_details::{DEFAULT_SESSION_SECONDS, PolicyText, PrincipalDetail};
+use super::authorization_details::{PolicyText, PrincipalDetail};
+use super::known::{Described, Known};
 use super::organization::organization;
-use super::unique_id::stand_in;
 use super::{
     AccessKeyEntry, AuthorizationDetails, ControlPolicyTexts, IdentityError, MfaDevice, OidcProvider,
     OrganizationEntry, SharedCredentials,
@@ -56,68 +56,6 @@ pub(super) struct Account {
     managed: HashMap<String, (PolicyText, Arc<str>)>,
 }
 
-/// A user or a role.
-#[derive(Clone)]
-pub(super) struct Known {
-    pub(super) arn: Arn,
-    pub(super) id: Arc<str>,
-    pub(super) tags: Vec<(String, String)>,
-    pub(super) policies: Arc<PrincipalPolicies>,
-    /// A role's trust policy.
-    trust: Option<AttachedDocument>,
-    max_session_seconds: u32,
-}
-
-impl Known {
-    /// A principal that no authorization details describe: it has no policies, and nobody assumes it.
-    fn without_details(prefix: &str, arn: Arn) -> Self {
-        Self {
-            id: stand_in(prefix, &arn),
-            arn,
-            tags: Vec::new(),
-            policies: Arc::default(),
-            trust: None,
-            max_session_seconds: DEFAULT_SESSION_SECONDS,
-        }
-    }
-}
-
-/// A role as whoever would assume it meets it.
-#[derive(Clone, Copy)]
-pub struct Role<'a>(&'a Known);
-
-impl<'a> Role<'a> {
-    /// Its ARN, path included.
-    #[must_use]
-    pub fn arn(self) -> &'a Arn {
-        &self.0.arn
-    }
-
-    /// `AROA…`.
-    #[must_use]
-    pub fn id(self) -> &'a str {
-        &self.0.id
-    }
-
-    /// Its own tags.
-    #[must_use]
-    pub fn tags(self) -> &'a [(String, String)] {
-        &self.0.tags
-    }
-
-    /// Its trust policy; none where nobody may assume it.
-    #[must_use]
-    pub fn trust(self) -> Option<&'a AttachedDocument> {
-        self.0.trust.as_ref()
-    }
-
-    /// `MaxSessionDuration`.
-    #[must_use]
-    pub fn max_session_seconds(self) -> u32 {
-        self.0.max_session_seconds
-    }
-}
-
 impl Directory {
     /// The credential of an access key.
     #[must_use]
@@ -139,10 +77,10 @@ impl Directory {
 
     /// The role of that ARN, path included.
     #[must_use]
-    pub fn role(&self, arn: &Arn) -> Option<Role<'_>> {
+    pub fn role(&self, arn: &Arn) -> Option<Described<'_>> {
         let account = self.account(arn.account().parse().ok()?)?;
         let name = arn.resource().strip_prefix("role/")?.rsplit('/').next()?;
-        account.roles.get(name).filter(|role| role.arn == *arn).map(Role)
+        account.roles.get(name).filter(|role| role.arn == *arn).map(Described)
     }
 
     /// The managed policy of that ARN as a session's policy, as an account's details describe it.
@@ -159,6 +97,30 @@ impl Directory {
         let (policy, file) = self.account(account)?.managed.get(arn)?;
         let compiled = documents.compile(DocumentKind::SessionPolicy, &policy.text);
         Some(compiled.map(|document| attached(document, policy, file)))
+    }
+
+    /// The user, or the role of a session; none where its account's details don't tell of it.
+    #[must_use]
+    pub fn describe(&self, principal: &Principal) -> Option<Described<'_>> {
+        self.find(principal).flatten().map(Described)
+    }
+
+    /// None where nothing can be known of such a principal; an inner none where it would be known and is
+    /// not there.
+    fn find(&self, principal: &Principal) -> Option<Option<&Known>> {
+        let account = self.accounts.get(&principal.account()?)?;
+        match principal {
+            Principal::User(arn) => Some(account.users.get(arn.as_str())),
+            Principal::Role(arn) => {
+                Some(principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn))
+            }
+            Principal::Session(_) => Some(principal.session_role_name().and_then(|name| account.roles.get(name))),
+            Principal::Root(_)
+            | Principal::FederatedUser(_)
+            | Principal::WebIdentity(_)
+            | Principal::Service(_)
+            | Principal::Anonymous => None,
+        }
     }
 
     pub(super) fn account(&self, id: AccountId) -> Option<&Account> {
@@ -230,24 +192,11 @@ impl PrincipalDirectory for Directory {
     }
 
     fn look_up(&self, principal: &Principal) -> PrincipalLookup {
-        let Some(account) = principal.account().and_then(|account| self.accounts.get(&account)) else {
-            return PrincipalLookup::Unknown;
-        };
-        let known = match principal {
-            Principal::User(arn) => account.users.get(arn.as_str()),
-            Principal::Role(arn) => {
-                principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn)
-            }
-            Principal::Session(_) => principal.session_role_name().and_then(|name| account.roles.get(name)),
-            Principal::Root(_)
-            | Principal::FederatedUser(_)
-            | Principal::WebIdentity(_)
-            | Principal::Service(_)
-            | Principal::Anonymous => {
-                return PrincipalLookup::Unknown;
-            }
-        };
-        known.map_or(PrincipalLookup::Missing, |known| PrincipalLookup::Known(Arc::clone(&known.id)))
+        match self.find(principal) {
+            None => PrincipalLookup::Unknown,
+            Some(None) => PrincipalLookup::Missing,
+            Some(Some(known)) => PrincipalLookup::Known(Arc::clone(&known.id)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod json;
 mod key_set;
+mod known;
 mod mfa_device;
 mod oidc_provider;
 mod organization;
@@ -23,9 +24,10 @@ pub use authorization_details::{AuthorizationDetails, EmbeddedDocument};
 pub use credentials::{
     AccessKeyEntry, SecretSource, SecretText, SessionPolicyEntry, append_access_key, parse_credentials,
 };
-pub use directory::{Directory, DirectoryBuilder, Identity, ResolvedSecrets, Role};
+pub use directory::{Directory, DirectoryBuilder, Identity, ResolvedSecrets};
 pub use error::{IdentityError, Source};
 pub use key_set::KeySet;
+pub use known::Described;
 pub use mfa_device::MfaDevice;
 pub use oidc_provider::{KeySource, OidcProvider, SigningAlgorithm};
 pub use organization::{ControlPolicyEntry, ControlPolicyTexts, OrganizationEntry, parse_organization};

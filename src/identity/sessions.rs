@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::directory::{Known, next_version, overridden};
+use super::directory::{next_version, overridden};
+use super::known::Known;
 use super::session::MAX_TOKEN_CHARACTERS;
 use super::{Directory, Identity, SessionRecord, SessionSubject};
 use crate::authz::{AttachedDocument, PrincipalPolicies};

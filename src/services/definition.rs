@@ -159,8 +159,11 @@ fn of_action(reading: &Reading<'_>) -> Result<String, Undetermined> {
         "GET" => !has_body,
         _ => false,
     };
-    if !in_one_place {
-        return Err(Undetermined("an AWS Query request is a POST with a form, or a GET with a query".to_owned()));
+    // The path of another would be read by nobody here.
+    if !in_one_place || request.path != "/" {
+        return Err(Undetermined(
+            "an AWS Query request is a POST of / with a form, or a GET of / with a query".to_owned(),
+        ));
     }
     let found = reading.body()?.at(&[Step::to("Action")]).map_err(|unreadable| Undetermined(unreadable.0))?;
     match found[..] {

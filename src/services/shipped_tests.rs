@@ -484,6 +484,10 @@ fn a_request_is_of_one_protocol() {
     hold(sns("GET", &format!("/?{publish}"), &[], ""), "sns", &["sns:ListTopics *"], &[]);
     assert!(sns("POST", "/", &[], publish).is_err());
     assert!(sns("POST", "/?Action=DeleteTopic", &[form], publish).is_err());
+    assert!(sns("POST", "/", &[form], publish).is_ok());
+    for path in ["//", "/x", "/moto-api/reset", "/a/../"] {
+        assert!(sns("POST", path, &[form], publish).is_err(), "{path}");
+    }
     assert!(sns("GET", &format!("/?{publish}"), &[form], publish).is_err());
     assert!(sns("POST", "/", &[form, ("x-amz-target", "x.y")], publish).is_err());
     assert!(

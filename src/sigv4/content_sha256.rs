@@ -78,6 +78,15 @@ pub(super) enum ContentSha256 {
     UnsignedChunks,
 }
 
+/// A whole body, or what stands for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WholeBody<'a> {
+    /// Its bytes.
+    Bytes(&'a [u8]),
+    /// Its SHA-256.
+    Sha256(&'a [u8; 32]),
+}
+
 /// Where a payload was declared, which forms may take part, and the body as far as it is there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared<'a> {
@@ -86,7 +95,7 @@ pub(super) struct Declared<'a> {
     /// The value of `x-amz-content-sha256`.
     pub(super) value: Option<&'a [u8]>,
     /// The whole body; `None` while it is to come.
-    pub(super) body: Option<&'a [u8]>,
+    pub(super) body: Option<WholeBody<'a>>,
 }
 
 impl ContentSha256 {
@@ -131,8 +140,11 @@ impl ContentSha256 {
     }
 
     /// The body's own.
-    pub(super) fn hash(body: &[u8]) -> Self {
-        Self::Computed(hex(&Sha256::digest(body).into()))
+    pub(super) fn hash(body: WholeBody<'_>) -> Self {
+        Self::Computed(match body {
+            WholeBody::Bytes(bytes) => hex(&Sha256::digest(bytes).into()),
+            WholeBody::Sha256(hash) => hex(hash),
+        })
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -197,7 +209,7 @@ mod tests {
     }
 
     fn whole<'a>(value: Option<&'a [u8]>, body: &'a [u8]) -> Declared<'a> {
-        Declared { form: Form::Header, algorithm: Algorithm::HmacSha256, value, body: Some(body) }
+        Declared { form: Form::Header, algorithm: Algorithm::HmacSha256, value, body: Some(WholeBody::Bytes(body)) }
     }
 
     #[test]
@@ -231,7 +243,7 @@ mod tests {
         {
             for form in [Form::Header, Form::Query] {
                 for algorithm in [HmacSha256, EcdsaP256Sha256] {
-                    for body in [None, Some(&b"x"[..])] {
+                    for body in [None, Some(WholeBody::Bytes(b"x"))] {
                         for mode in MODES {
                             let declared = Declared { form, algorithm, value: Some(mode.as_bytes()), body };
                             if let Ok(content) = ContentSha256::of(&profile, declared) {

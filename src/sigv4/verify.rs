@@ -12,7 +12,7 @@ use super::algorithm::Algorithm;
 use super::amz_date::{self, AmzDate};
 use super::authentication::{Authentication, Form};
 use super::canonical::{self, LeftOut};
-use super::content_sha256::{ContentSha256, Declared, Payload, hex};
+use super::content_sha256::{ContentSha256, Declared, Payload, WholeBody, hex};
 use super::credential::{Credential, CredentialSource};
 use super::credential_scope::CredentialScope;
 use super::ecdsa_key::EcdsaKey;
@@ -156,12 +156,32 @@ impl Verifier {
         times: Times,
     ) -> Result<Verified<I>, Refusal> {
         let authentication = authentication(profile, received)?;
-        let claim = self.read(profile, &authentication, received, Some(body), times.signature)?;
+        let body_there = Some(WholeBody::Bytes(body));
+        let claim = self.read(profile, &authentication, received, body_there, times.signature)?;
         let verified = self.check(profile, &claim, received, source, times)?;
         if profile.checksums {
             Checksums::of_head(received)?.check(body)?;
         }
         Ok(verified)
+    }
+
+    /// Verifies one request by the SHA-256 of its whole body, for who has that alone. Checksums beside
+    /// the signature are not checked: a body of that hash is the one that was signed.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn verify_hashed<I>(
+        &self,
+        profile: &Profile,
+        received: &Received<'_>,
+        body_sha256: &[u8; 32],
+        source: &dyn CredentialSource<Identity = I>,
+        times: Times,
+    ) -> Result<Verified<I>, Refusal> {
+        let authentication = authentication(profile, received)?;
+        let body_there = Some(WholeBody::Sha256(body_sha256));
+        let claim = self.read(profile, &authentication, received, body_there, times.signature)?;
+        self.check(profile, &claim, received, source, times)
     }
 
     /// Verifies the head of a request whose body is to come: what vouches for the body is in the
@@ -258,7 +278,7 @@ impl Verifier {
         profile: &Profile,
         authentication: &'a Authentication<'a>,
         received: &Received<'a>,
-        body: Option<&[u8]>,
+        body: Option<WholeBody<'_>>,
         now: Timestamp,
     ) -> Result<Claim<'a>, Refusal> {
         let &Authentication { form, algorithm, ref presigned, .. } = authentication;

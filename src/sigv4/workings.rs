@@ -6,7 +6,7 @@ use super::algorithm::Algorithm;
 use super::amz_date::AmzDate;
 use super::authentication::{Authentication, Form};
 use super::canonical::{self, LeftOut};
-use super::content_sha256::{ContentSha256, hex};
+use super::content_sha256::{ContentSha256, WholeBody, hex};
 use super::credential::CredentialSource;
 use super::credential_scope::CredentialScope;
 use super::ecdsa_key;
@@ -66,7 +66,7 @@ impl Workings {
         let payload = match signed.content_sha256.or(hoisted) {
             Some(mode) if mode == b"UNSIGNED-PAYLOAD" || mode.starts_with(b"STREAMING-") => mode.to_vec(),
             None if form == Form::Query && profile.presigned_leaves_payload => b"UNSIGNED-PAYLOAD".to_vec(),
-            Some(_) | None => ContentSha256::hash(body).as_bytes().to_vec(),
+            Some(_) | None => ContentSha256::hash(WholeBody::Bytes(body)).as_bytes().to_vec(),
         };
         let mut text = Vec::new();
         canonical::write_request(&mut text, received, profile.paths, LeftOut::Signature, &signed, &payload);

@@ -95,7 +95,7 @@ impl Case {
     }
 }
 
-fn is_kms(action: &ActionName) -> bool {
+pub(super) fn is_kms(action: &ActionName) -> bool {
     action.service().eq_ignore_ascii_case("kms")
 }
 

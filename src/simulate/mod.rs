@@ -14,6 +14,7 @@ mod library;
 mod members;
 mod outcome;
 mod policy_set;
+mod question;
 mod stream;
 mod suite;
 mod tester;
@@ -25,6 +26,7 @@ pub use fault::Fault;
 pub use junit::junit;
 pub use library::{Library, ReadFile};
 pub use outcome::{Paint, printable};
+pub use question::{Known, KnownPrincipal, Questions, line};
 pub use tester::{CaseResult, Check, SuiteResult, SuiteText, Tester, coverage};
 
 use std::sync::Arc;

@@ -34,12 +34,18 @@ struct Miss<'a>(&'a NearMiss);
 
 impl<'a> From<&'a Verdict> for Line<'a> {
     fn from(verdict: &'a Verdict) -> Self {
+        Self::new(&verdict.decision, &verdict.explanation)
+    }
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(decision: &'a Decision, explanation: &'a Explanation) -> Self {
         Self {
-            decision: verdict.decision.outcome,
-            decided_by: verdict.decision.decided_by.iter().map(Statement).collect(),
-            message: verdict.decision.message.as_deref(),
-            missing_context_keys: &verdict.explanation.missing_context_keys,
-            near_misses: verdict.explanation.near_misses.iter().map(Miss).collect(),
+            decision: decision.outcome,
+            decided_by: decision.decided_by.iter().map(Statement).collect(),
+            message: decision.message.as_deref(),
+            missing_context_keys: &explanation.missing_context_keys,
+            near_misses: explanation.near_misses.iter().map(Miss).collect(),
         }
     }
 }

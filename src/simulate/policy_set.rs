@@ -7,7 +7,7 @@ use crate::authz::{AttachedDocument, ControlPolicies, PrincipalPolicies};
 use crate::iam::DocumentKind;
 
 /// The policies of a case, ready to be decided with. Cases that bear the same ones share it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PolicySet {
     pub(super) principal: PrincipalPolicies,
     /// The key policy, or another service's resource policy.

@@ -34,7 +34,7 @@ const SHOWN: [&str; 8] = [
 ///
 /// # Errors
 /// Where the system has no random bytes.
-pub fn encode(key: &SealingKey, request: &AuthzRequest, decision: &Decision) -> Result<String, SealError> {
+pub(super) fn encode(key: &SealingKey, request: &AuthzRequest, decision: &Decision) -> Result<String, SealError> {
     let caller = &request.caller;
     let account = caller.account.as_str();
     let matched: Vec<Value> = decision

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::aws::ContextValue;
-use crate::identity::Role;
+use crate::identity::Described;
 
 pub(super) type Conditions = Vec<(Cow<'static, str>, ContextValue<'static>)>;
 
@@ -32,8 +32,8 @@ pub(super) fn of_tags(tags: &[(String, String)], transitive: &[String]) -> Condi
 }
 
 /// What the role itself gives; nothing where there is no such role.
-pub(super) fn of_role(role: Option<Role<'_>>) -> Conditions {
-    let tags = role.map(Role::tags).unwrap_or_default();
+pub(super) fn of_role(role: Option<Described<'_>>) -> Conditions {
+    let tags = role.map(Described::tags).unwrap_or_default();
     let both = |(key, value): &(String, String)| {
         let key = key.to_lowercase();
         ["aws:resourcetag/", "iam:resourcetag/"].map(|prefix| (Cow::Owned(format!("{prefix}{key}")), text(value)))

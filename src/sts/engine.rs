@@ -3,12 +3,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
+use super::authorization_message;
 use super::key_sets::{KeySetTransport, KeySets, NoTransport};
 use super::mfa::MfaGuard;
+use crate::authz::{AuthzRequest, Decision};
 use crate::aws::{Caller, Surroundings};
 use crate::cedar::Documents;
 use crate::identity::Directory;
-use crate::seal::SealingKey;
+use crate::seal::{SealError, SealingKey};
 
 /// The token service.
 pub struct Sts {
@@ -54,5 +56,18 @@ impl Sts {
     #[must_use]
     pub fn sealing_key(&self) -> &Arc<SealingKey> {
         &self.key
+    }
+
+    /// Why a request was denied, opaque to whoever gets it: the account of the caller alone can have it
+    /// decoded (`sts:DecodeAuthorizationMessage`).
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn encode_authorization_message(
+        &self,
+        request: &AuthzRequest,
+        decision: &Decision,
+    ) -> Result<String, SealError> {
+        authorization_message::encode(&self.key, request, decision)
     }
 }

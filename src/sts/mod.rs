@@ -20,7 +20,6 @@ mod resolve;
 mod web_identity;
 mod xml;
 
-pub use authorization_message::encode as encode_authorization_message;
 pub use engine::{Asking, Sts};
 pub use error::StsError;
 pub use execute::StsAnswer;

@@ -9,7 +9,7 @@ use super::operation::{
 use super::{Asking, Sts, StsError, WebIdentity};
 use crate::authz::{AttachedDocument, AuthzRequest, Check, Resource, Subject, Supplied};
 use crate::aws::{ActionName, Arn, Caller, ContextValue, Principal, Session};
-use crate::identity::{Role, SessionRecord, SessionSubject};
+use crate::identity::{Described, SessionRecord, SessionSubject};
 
 const ASSUME_ROLE: ActionName = ActionName::of("sts:AssumeRole");
 const ASSUME_ROLE_WITH_WEB_IDENTITY: ActionName = ActionName::of("sts:AssumeRoleWithWebIdentity");
@@ -130,7 +130,7 @@ impl Sts {
         let session = SessionRecord { tags, transitive_tag_keys, source_identity, ..session };
         let answer = Issued::Role {
             arn: session_arn(&asked.role, &asked.session_name),
-            id: format!("{}:{}", role.map_or("", Role::id), asked.session_name),
+            id: format!("{}:{}", role.map_or("", |role| &**role.id()), asked.session_name),
         };
         let lifetime = role_lifetime(role, asked.seconds, is_chained);
         Ok(asks.on_role(&[ASSUME_ROLE], &asked.role, role, Issue { session, lifetime, answer }))
@@ -199,7 +199,7 @@ fn assume_role_with_web_identity(
     let asks = Asks { caller: Arc::clone(who.caller()), conditions, asking };
     let answer = Issued::WebIdentity {
         arn: session_arn(&asked.role, &asked.session_name),
-        id: format!("{}:{}", role.map_or("", Role::id), asked.session_name),
+        id: format!("{}:{}", role.map_or("", |role| &**role.id()), asked.session_name),
         subject: who.subject.clone(),
         audience: who.audience.clone(),
         provider: who.issuer.clone(),
@@ -266,7 +266,7 @@ struct Asks<'a> {
 impl Asks<'_> {
     /// A role that is to be assumed: its trust policy decides, on tags and a source identity too. A role
     /// that is not there trusts nobody.
-    fn on_role(mut self, actions: &[ActionName], arn: &Arn, role: Option<Role<'_>>, issue: Issue) -> Resolved {
+    fn on_role(mut self, actions: &[ActionName], arn: &Arn, role: Option<Described<'_>>, issue: Issue) -> Resolved {
         let mut actions = actions.to_vec();
         if !issue.session.tags.is_empty() {
             actions.push(TAG_SESSION);
@@ -276,7 +276,7 @@ impl Asks<'_> {
         }
         self.conditions.extend(conditions::of_role(role));
         let resource = Resource::Other { arn: arn.clone(), account: None };
-        let checks = self.checks(actions, &resource, role.and_then(Role::trust));
+        let checks = self.checks(actions, &resource, role.and_then(Described::trust));
         Resolved { caller: self.caller, task: Task::Issue(Box::new(issue)), checks }
     }
 
@@ -326,8 +326,8 @@ fn blank(subject: SessionSubject, policies: SessionPolicies) -> SessionRecord {
 }
 
 /// The session of a role; of one that is not there it is never issued.
-fn role_session(role: Option<Role<'_>>, arn: &Arn, name: &str, policies: SessionPolicies) -> SessionRecord {
-    let id = role.map_or("", Role::id).to_owned();
+fn role_session(role: Option<Described<'_>>, arn: &Arn, name: &str, policies: SessionPolicies) -> SessionRecord {
+    let id = role.map_or("", |role| &**role.id()).to_owned();
     blank(SessionSubject::Role { arn: arn.as_str().to_owned(), id, name: name.to_owned() }, policies)
 }
 
@@ -336,8 +336,8 @@ fn session_arn(role: &Arn, session: &str) -> String {
     format!("arn:{}:sts::{}:assumed-role/{name}/{session}", role.partition(), role.account())
 }
 
-fn role_lifetime(role: Option<Role<'_>>, asked: Option<u32>, is_chained: bool) -> Lifetime {
-    let seconds = role.map_or(3600, Role::max_session_seconds);
+fn role_lifetime(role: Option<Described<'_>>, asked: Option<u32>, is_chained: bool) -> Lifetime {
+    let seconds = role.map_or(3600, Described::max_session_seconds);
     Lifetime { asked, default: 3600, most: Most::OfRole { seconds, is_chained } }
 }
 

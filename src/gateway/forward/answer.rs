@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -19,16 +19,22 @@ use super::head::is_hop_by_hop;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const OUR_REQUEST_ID: HeaderName = HeaderName::from_static("x-keystile-request-id");
 
-/// An upstream's answer as the client gets it; none where it is not one to a request (1xx).
+/// An upstream's answer as the client gets it.
+///
+/// # Errors
+/// Why it is none: it switches protocols (1xx), or its length is told in two ways (RFC 9112, section 6.3).
 pub(super) fn pass_on(
     answer: Response<Incoming>,
     request_id: Uuid,
     idle: Duration,
     place: OwnedSemaphorePermit,
-) -> Option<Answer> {
+) -> Result<Answer, &'static str> {
     let (mut parts, body) = answer.into_parts();
     if parts.status.is_informational() {
-        return None;
+        return Err("it switched protocols");
+    }
+    if !is_framed_once(&parts.headers) {
+        return Err("its length is told in more than one way");
     }
     strip(&mut parts.headers);
     if !parts.headers.contains_key(REQUEST_ID) && !parts.headers.contains_key("x-amz-request-id") {
@@ -39,7 +45,19 @@ pub(super) fn pass_on(
     let mut passed = Response::new(AnswerBody::Streamed(UnsyncBoxBody::new(body)));
     *passed.status_mut() = parts.status;
     *passed.headers_mut() = parts.headers;
-    Some(passed)
+    Ok(passed)
+}
+
+/// Whether the end of the body is told in one way, which everyone on the path reads alike.
+fn is_framed_once(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => lengths.next().is_none() && length.as_bytes().iter().all(u8::is_ascii_digit),
+        (None, Some(coding)) => codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 /// Takes away what ends at this hop, also what `Connection` names, and what only the gateway writes.
@@ -113,5 +131,32 @@ impl Body for Passing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_whose_end_can_be_read_in_two_ways_is_none() {
+        let framed = |given: &[(HeaderName, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.append(name, value.parse().unwrap());
+            }
+            is_framed_once(&headers)
+        };
+        assert!(framed(&[]) && framed(&[(CONTENT_LENGTH, "3")]) && framed(&[(TRANSFER_ENCODING, "Chunked")]));
+        for given in [
+            &[(CONTENT_LENGTH, "3"), (TRANSFER_ENCODING, "chunked")][..],
+            &[(CONTENT_LENGTH, "3"), (CONTENT_LENGTH, "3")],
+            &[(CONTENT_LENGTH, "3, 3")],
+            &[(CONTENT_LENGTH, "+3")],
+            &[(TRANSFER_ENCODING, "gzip, chunked")],
+            &[(TRANSFER_ENCODING, "gzip"), (TRANSFER_ENCODING, "chunked")],
+        ] {
+            assert!(!framed(given), "{given:?}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub(in super::super) enum Content {
     Whole(Bytes),
     /// What is still to come.
     Streamed(Box<Stream>),
+    /// What somebody else holds, who only asks: nothing that the body tells can be told.
+    Elsewhere,
 }
 
 /// A body that is read, held to its signature and passed on, no faster than its receiver takes it.

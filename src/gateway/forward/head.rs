@@ -117,7 +117,6 @@ pub(super) fn name_payload(headers: &mut HeaderMap, payload: Payload) {
     match payload {
         Payload::Whole | Payload::Sha256 | Payload::Unsigned => {}
         Payload::SignedChunks { trailer: false } => {
-            headers.insert(CONTENT_SHA256, HeaderValue::from_static("UNSIGNED-PAYLOAD"));
             undo_framing(headers);
         }
         Payload::SignedChunks { trailer: true } | Payload::UnsignedChunks => {
@@ -130,6 +129,9 @@ pub(super) fn name_payload(headers: &mut HeaderMap, payload: Payload) {
 pub(super) fn undo_framing(headers: &mut HeaderMap) {
     headers.remove(DECODED_LENGTH);
     headers.remove(TRAILERS);
+    if headers.get(CONTENT_SHA256).is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
+        headers.insert(CONTENT_SHA256, HeaderValue::from_static("UNSIGNED-PAYLOAD"));
+    }
     let codings: Vec<String> = headers
         .get_all(CONTENT_ENCODING)
         .iter()
@@ -202,11 +204,14 @@ mod tests {
             ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
         ];
         let mut left = headers(&parts("/", &given));
-        name_payload(&mut left, Payload::SignedChunks { trailer: false });
+        undo_framing(&mut left);
         assert_eq!(left.len(), 2);
         assert_eq!(
             (&left["content-encoding"], &left[CONTENT_SHA256]),
             (&HeaderValue::from_static("gzip"), &HeaderValue::from_static("UNSIGNED-PAYLOAD"))
         );
+        let mut hashed = headers(&parts("/", &[("x-amz-content-sha256", "00")]));
+        undo_framing(&mut hashed);
+        assert_eq!(hashed[CONTENT_SHA256], "00");
     }
 }

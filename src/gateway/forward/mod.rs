@@ -11,6 +11,7 @@ mod resign;
 mod sender;
 mod subject;
 mod upstream;
+mod virtual_host;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,22 +51,12 @@ pub(super) async fn perform(call: Call, upstream: Arc<Upstream>, parts: Parts, c
         Err(failure) => return call.refuse(&report, failure).await,
     };
     stopwatch.lap(Stage::Resolve);
-    report.operation = Some(Cow::Owned(forward.operation().to_owned()));
-    report.read_only = forward.is_read_only();
-    report.concerns(&forward);
-    let permit = call.state.authorizer.authorize(forward, &call.identity.policies, call.live.directory.organization());
+    let permit = permit(&call, forward, &mut report);
     stopwatch.lap(Stage::Authorize);
     let permit = match permit {
         Ok(permit) => permit,
-        Err(denial) => {
-            let failure = report.denied(denial);
-            return call.refuse(&report, failure).await;
-        }
+        Err(failure) => return call.refuse(&report, failure).await,
     };
-    report.decisions = permit.decisions().to_vec();
-    if let Err(failure) = call.check_recordable(&report) {
-        return call.refuse(&report, failure).await;
-    }
     let (form, request_id) = (call.form, call.request_id);
     let sending = send(call, upstream, permit, report);
     // A client that breaks off must not stop what an upstream may have done before it is recorded.
@@ -73,6 +64,22 @@ pub(super) async fn perform(call: Call, upstream: Arc<Upstream>, parts: Parts, c
         tracing::error!(%error, %request_id, "a request failed");
         Failure::internal().answer(form, request_id)
     })
+}
+
+/// Decides what a request asks for.
+///
+/// # Errors
+/// What it is refused with: it is denied, or could not be recorded.
+pub(super) fn permit(call: &Call, forward: Forward, report: &mut Report) -> Result<Permit<Forward>, Failure> {
+    report.operation = Some(Cow::Owned(forward.operation().to_owned()));
+    report.read_only = forward.is_read_only();
+    report.concerns(&forward);
+    let (policies, organization) = (&call.identity.policies, call.live.directory.organization());
+    let permit = call.state.authorizer.authorize(forward, policies, organization);
+    let permit = permit.map_err(|denial| call.denied(report, denial))?;
+    report.decisions = permit.decisions().to_vec();
+    call.check_recordable(report)?;
+    Ok(permit)
 }
 
 /// Sends what is permitted, records how it ended, and passes the answer on.
@@ -90,8 +97,9 @@ async fn send(call: Call, upstream: Arc<Upstream>, permit: Permit<Forward>, repo
         Err(failure) => return call.refuse(&report, failure).await,
     };
     let (status, code) = (answer.status(), answer::error_code(answer.status(), answer.headers()));
-    let Some(answer) = answer::pass_on(answer, call.request_id, upstream.idle_timeout, place) else {
-        return call.refuse(&report, Failure::unsent(&SendError::Broken("it switched protocols".to_owned()))).await;
+    let answer = match answer::pass_on(answer, call.request_id, upstream.idle_timeout, place) {
+        Ok(answer) => answer,
+        Err(why) => return call.refuse(&report, Failure::unsent(&SendError::Broken(why.to_owned()))).await,
     };
     let recorded = match &code {
         None => call.record(&report, Ok(Success::default()), request_id::next()).await,
@@ -127,6 +135,8 @@ async fn exchange(call: &Call, upstream: &Upstream, permit: Permit<Forward>) -> 
             let sent = upstream.sender.send(&progress, make, || is_read_only, || false).await;
             sent.map_err(|error| Failure::unsent(&error))
         }
+        // Who asked about such a request performs it.
+        Content::Elsewhere => Err(Failure::internal()),
         Content::Streamed(mut stream) => {
             let payload = stream.payload;
             // Before anything is sent the first piece is there: a body without any is proven by then.

@@ -4,7 +4,7 @@ use http::request::Parts;
 
 use super::super::call::Call;
 use super::super::respond::Failure;
-use super::{Content, Upstream};
+use super::{Content, Upstream, virtual_host};
 use crate::authz::{AuthzRequest, Check, Resource, Subject, Supplied};
 use crate::services::{Asked, ServiceRequest, Undetermined};
 
@@ -34,6 +34,7 @@ impl Forward {
         parts: Parts,
         content: Content,
     ) -> Result<Self, Failure> {
+        let parts = virtual_host::by_path(parts, &upstream.virtual_hosts).map_err(|why| denied(call, why))?;
         let definition = &upstream.definition;
         let account = upstream.account.unwrap_or(call.identity.caller.account);
         let mut request = ServiceRequest {
@@ -45,13 +46,7 @@ impl Forward {
             region: &call.surroundings.region,
             account,
         };
-        let denied = |undetermined: Undetermined| {
-            let text = format!(
-                "User: {} is not authorized: what the request asks for cannot be determined: {undetermined}",
-                call.identity.caller.principal
-            );
-            Failure::client("AccessDeniedException", text)
-        };
+        let denied = |undetermined: Undetermined| denied(call, &undetermined.to_string());
         let content = match content {
             Content::Streamed(stream) if definition.reads_body(&request).map_err(denied)? => {
                 let limit = upstream.max_body_bytes;
@@ -94,4 +89,11 @@ impl Forward {
     pub(super) fn into_parts(self) -> (Parts, Content) {
         (self.parts, self.content)
     }
+}
+
+/// A request of which it can't be told what it asks for.
+fn denied(call: &Call, why: &str) -> Failure {
+    let principal = &call.identity.caller.principal;
+    let text = format!("User: {principal} is not authorized: what the request asks for cannot be determined: {why}");
+    Failure::client("AccessDeniedException", text)
 }

@@ -19,6 +19,7 @@ pub(in super::super) struct Upstream {
     /// Whose resources it holds; none for each caller's own.
     pub(super) account: Option<AccountId>,
     resource_policies: Vec<(Arn, AttachedDocument)>,
+    pub(super) virtual_hosts: Vec<String>,
     pub(super) sender: Sender,
     pub(super) signer: Option<Signer>,
     pub(in super::super) max_body_bytes: usize,
@@ -81,6 +82,7 @@ impl Upstream {
             definition: Arc::clone(&settings.definition),
             account,
             resource_policies,
+            virtual_hosts: settings.virtual_hosts.clone(),
             sender: Sender::new(settings).map_err(|message| config.error("upstream", message))?,
             signer,
             max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
@@ -89,7 +91,7 @@ impl Upstream {
     }
 
     /// The policy of a resource; an S3 object's is its bucket's.
-    pub(super) fn resource_policy(&self, arn: &Arn) -> Option<&AttachedDocument> {
+    pub(in super::super) fn resource_policy(&self, arn: &Arn) -> Option<&AttachedDocument> {
         let text = arn.as_str();
         let bearer = match arn.service() {
             "s3" => text.split_once('/').map_or(text, |(bucket, _)| bucket),

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keystile::cli::RawRequest;
 use keystile::sigv4::{
-    Credential, CredentialSource, Payload, Profile, Received, SecretKey, Settings, Times, Unavailable, Verifier,
-    claimed_scope,
+    Credential, CredentialSource, Payload, Profile, RawRequest, Received, SecretKey, Settings, Times, Unavailable,
+    Verifier, claimed_scope,
 };
 
 use super::{files, fuzz};

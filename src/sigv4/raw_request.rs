@@ -42,7 +42,22 @@ impl RawRequest {
     /// # Errors
     /// Where the bytes are no such request, with the line.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidRequest> {
-        let (mut lines, body) = split_head(bytes);
+        let (head, rest) = Self::read(bytes)?;
+        let body = body_of(&head.headers, rest)?;
+        Ok(Self { body, ..head })
+    }
+
+    /// A head alone, whose body is elsewhere, whatever its headers say of it.
+    ///
+    /// # Errors
+    /// As [`RawRequest::parse`].
+    pub fn parse_head(bytes: &[u8]) -> Result<Self, InvalidRequest> {
+        Self::read(bytes).map(|(head, _)| head)
+    }
+
+    /// The head, and what follows it.
+    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), InvalidRequest> {
+        let (mut lines, rest) = split_head(bytes);
         if lines.is_empty() {
             return Err(InvalidRequest::RequestLine);
         }
@@ -52,8 +67,7 @@ impl RawRequest {
             None => (target, None),
         };
         let headers = headers(&lines)?;
-        let body = body_of(&headers, body)?;
-        Ok(Self { method, path, query, headers, body })
+        Ok((Self { method, path, query, headers, body: Vec::new() }, rest))
     }
 }
 
