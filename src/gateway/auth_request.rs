@@ -15,6 +15,7 @@ use super::admission::{Rejection, admit};
 use super::call::{Call, Report, Success};
 use super::form::Form;
 use super::forward::{Content, Forward, Upstream, identify};
+use super::limits::Turns;
 use super::pipeline::{text, unauthenticated};
 use super::respond::{Answer, AnswerBody, bare};
 use super::route::Service;
@@ -71,7 +72,7 @@ pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -
     let verified = match verified {
         Ok(verified) => verified,
         Err(refusal) => {
-            let mut answer = unauthenticated(&state, route, &refusal, &parts, None, peer.address, request_id);
+            let mut answer = unauthenticated(&state, route, &refusal, &parts, None, peer.origin, request_id);
             if !answer.status().is_server_error() {
                 *answer.status_mut() = StatusCode::UNAUTHORIZED;
             }
@@ -79,7 +80,7 @@ pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -
         }
     };
     let surroundings = Surroundings {
-        source_ip: Some(remote.unwrap_or_else(|| peer.address.ip().to_canonical())),
+        source_ip: remote.or_else(|| peer.origin.ip()),
         user_agent: text(&parts.headers, &USER_AGENT),
         referer: text(&parts.headers, &REFERER),
         secure_transport: is_secure,
@@ -92,6 +93,7 @@ pub(super) async fn decide(state: Arc<State>, peer: &Peer, headers: HeaderMap) -
         form: Form::RestJson,
         request_id,
         service: Arc::clone(&route.name),
+        turns: Turns::default(),
         live: Arc::clone(&live),
         state,
     };

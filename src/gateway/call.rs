@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::explanation;
 use super::form::Form;
+use super::limits::Turns;
 use super::request_id;
 use super::respond::{Answer, Failure};
 use super::state::{Live, State};
@@ -28,6 +29,9 @@ pub(super) struct Call {
     pub(super) request_id: Uuid,
     /// The service whose API is called, as the credential scope names it.
     pub(super) service: Arc<str>,
+    /// What it counts as among the requests that are under way at once.
+    #[expect(dead_code, reason = "held, and given back when the call is over")]
+    pub(super) turns: Turns,
 }
 
 /// What the audit is told of a call beside its outcome.
