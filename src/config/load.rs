@@ -165,7 +165,8 @@ struct File {
     listen_mode: Option<SocketMode>,
     admin_listen: Option<ListenAddress>,
     admin_listen_mode: Option<SocketMode>,
-    admin_token_file: Option<PathBuf>,
+    #[serde(rename = "admin_token_file")]
+    admin_token: Option<PathBuf>,
     data_dir: Option<PathBuf>,
     regions: Option<Spanned<Vec<Region>>>,
     tls: Option<Spanned<TlsTable>>,
@@ -299,14 +300,14 @@ impl File {
         Ok(Config {
             file: path.map(Path::to_path_buf),
             places: places(source),
-            listen: listener(&overrides.listen, self.listen, base, 4599),
+            listen: listener(overrides.listen.as_ref(), self.listen, base, 4599),
             listen_mode: self.listen_mode.unwrap_or(SocketMode(0o660)),
             tls: self.tls.map(|table| TlsTable::resolve(table, base, source)).transpose()?,
             proxy_protocol: self.proxy_protocol.map(|table| table.resolve(source)).transpose()?,
             trusted_forwarders: self.trusted_forwarders.map(|table| table.resolve(source)).transpose()?,
-            admin_listen: listener(&overrides.admin_listen, self.admin_listen, base, 4600),
+            admin_listen: listener(overrides.admin_listen.as_ref(), self.admin_listen, base, 4600),
             admin_listen_mode: self.admin_listen_mode.unwrap_or(SocketMode(0o600)),
-            admin_token_file: self.admin_token_file.map(|file| base.join(file)),
+            admin_token_file: self.admin_token.map(|file| base.join(file)),
             test_clock: overrides.test_clock,
             regions,
             iam: IamSettings {
@@ -404,8 +405,8 @@ fn joined(base: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// Where a listener is: the flag says it, else the file, else it is on the loopback address.
-fn listener(flag: &Option<ListenAddress>, member: Option<ListenAddress>, base: &Path, port: u16) -> ListenAddress {
-    let configured = flag.clone().or(member.map(|address| address.within(base)));
+fn listener(flag: Option<&ListenAddress>, member: Option<ListenAddress>, base: &Path, port: u16) -> ListenAddress {
+    let configured = flag.cloned().or(member.map(|address| address.within(base)));
     configured.unwrap_or_else(|| ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], port))))
 }
 

@@ -36,8 +36,8 @@ pub(super) type Answer = Response<Either<AnswerBody, BackupBody>>;
 
 /// One request of the admin listener.
 pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<Incoming>) -> Answer {
-    if let Err(answer) = admit(&state, &mut request) {
-        return answer;
+    if !admits(&state, &mut request) {
+        return unauthorized();
     }
     let looks = request.method() == Method::GET || request.method() == Method::HEAD;
     match (request.uri().path(), looks) {
@@ -77,21 +77,21 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<I
 }
 
 /// Where the operator gave a token, nobody else learns more than whether the server is there and ready.
-fn admit(state: &State, request: &mut Request<Incoming>) -> Result<(), Answer> {
+fn admits(state: &State, request: &mut Request<Incoming>) -> bool {
     let shown = request.headers_mut().remove(ADMIN_TOKEN);
-    let allowed = match (&state.live.load().admin_token, request.uri().path()) {
+    match (&state.live.load().admin_token, request.uri().path()) {
         (None, _) | (Some(_), "/healthz" | "/readyz") => true,
         (Some(token), "/auth") => shown.is_some_and(|shown| token.is(shown.as_bytes())),
         (Some(_), _) => shows_token(state, request),
-    };
-    if allowed {
-        return Ok(());
     }
+}
+
+fn unauthorized() -> Answer {
     let why = "this takes the token of `admin_token_file`, as `Authorization: Bearer …` (for /auth, whose Authorization \
                is the client's, as `X-Keystile-Admin-Token: …`)";
     let mut answer = failed(StatusCode::UNAUTHORIZED, why);
     answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Err(answer)
+    answer
 }
 
 fn shows_token(state: &State, request: &Request<Incoming>) -> bool {

@@ -151,7 +151,7 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     listeners.announce(&data_dir, state.tls.borrow().is_some())?;
     let scheduler = tokio::spawn(scheduler::run(Arc::clone(&state), stopped.clone()));
     let shared = Arc::clone(&state);
-    let admit = move |origin| {
+    let count_connection = move |origin| {
         let live = shared.live.load();
         let admitted = live.guards.admit_connection(origin, live.trusted_forwarders.as_ref());
         admitted.inspect_err(|_| shared.telemetry.limited(Limit::source_connections))
@@ -163,7 +163,7 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
         door: Some(Door {
             proxy_protocol: state.proxy_protocol.subscribe(),
             unproxied: state.telemetry.unproxied.clone(),
-            admit: Arc::new(admit),
+            admit: Arc::new(count_connection),
         }),
         connections: state.telemetry.connections.clone(),
     };

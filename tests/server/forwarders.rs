@@ -17,8 +17,8 @@ fn upstream(fake: &Fake) -> String {
 /// A request that was signed for another host than the one that the forwarder asks.
 fn forwarded(host: &str, to: std::net::SocketAddr, signer: &Signer) -> Request {
     let request = Request::aws(to, "X", "{}").without("host").header("Host", host).without("x-amz-target");
-    let signed = request.header("X-Amz-Target", "Thing_1.DoIt").signed(signer);
-    signed.without("host").header("Host", &to.to_string())
+    let request = request.header("X-Amz-Target", "Thing_1.DoIt").signed(signer);
+    request.without("host").header("Host", &to.to_string())
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn exchange(path: &Path, bytes: &[u8]) -> Response {
 }
 
 fn listing(name: &str) -> Request {
-    let signer = Signer::new(&format!("AKIA{}000001", format!("{:0<10}", name.to_uppercase())), name);
+    let signer = Signer::new(&format!("AKIA{:0<10}000001", name.to_uppercase()), name);
     Request::aws("127.0.0.1:80".parse().unwrap(), "ListKeys", "{}").signed(&signer)
 }
 

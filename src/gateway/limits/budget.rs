@@ -39,12 +39,11 @@ impl Reserved<'_> {
     /// Others hold too much, for too long.
     pub(in super::super) async fn take(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let bytes = u32::try_from(bytes).map_err(|_| Exhausted)?;
-        let more = match self.budget.free.try_acquire_many(bytes) {
-            Ok(more) => more,
-            Err(_) => {
-                let waiting = tokio::time::timeout(WAIT, self.budget.free.acquire_many(bytes)).await;
-                waiting.ok().and_then(Result::ok).ok_or(Exhausted)?
-            }
+        let more = if let Ok(more) = self.budget.free.try_acquire_many(bytes) {
+            more
+        } else {
+            let waiting = tokio::time::timeout(WAIT, self.budget.free.acquire_many(bytes)).await;
+            waiting.ok().and_then(Result::ok).ok_or(Exhausted)?
         };
         match &mut self.permit {
             Some(held) => held.merge(more),
