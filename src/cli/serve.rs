@@ -1,10 +1,9 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::{Overrides, parse_listen};
+use crate::config::{ListenAddress, Overrides};
 use crate::gateway;
 
 /// Serve KMS: verify, decide, rotate
@@ -19,12 +18,14 @@ pub(super) struct Serve {
     /// The configuration file; without one, defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the gateway listens [default: 127.0.0.1:4599]; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
-    listen: Option<SocketAddr>,
-    /// Where health, readiness and metrics are served [default: 127.0.0.1:4600]
-    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
-    admin_listen: Option<SocketAddr>,
+    /// Where the gateway listens [default: 127.0.0.1:4599]; port 0 picks a free one;
+    /// unix:PATH is a Unix-domain socket
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<ListenAddress>,
+    /// Where health, readiness and metrics are served [default: 127.0.0.1:4600]; beyond this machine only with
+    /// admin_token_file in the configuration
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<ListenAddress>,
     /// Where data is kept [default: ./keystile-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,

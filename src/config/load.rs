@@ -12,13 +12,15 @@ use tracing::level_filters::LevelFilter;
 
 use super::external_key_stores::ExternalKeyStoreTable;
 use super::quotas::QuotasTable;
+use super::request_limits::{CallerTable, SourceTable};
 use super::tls::TlsTable;
 use super::token_service::{MfaDeviceTable, OidcProviderTable};
+use super::trusted::{ForwardersTable, ProxyProtocolTable};
 use super::units::{Shown, Size, Span};
 use super::upstreams::{self, UpstreamTable};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
-    LogFormat, LogSettings, RootKeySource, SignatureSettings, StoreSettings,
+    ListenAddress, LogFormat, LogSettings, RootKeySource, SignatureSettings, SocketMode, StoreSettings,
 };
 use crate::aws::Region;
 use crate::identity::Source;
@@ -27,9 +29,9 @@ use crate::identity::Source;
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--listen`.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAddress>,
     /// `--admin-listen`.
-    pub admin_listen: Option<SocketAddr>,
+    pub admin_listen: Option<ListenAddress>,
     /// `--data-dir`, relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// `--test-clock`.
@@ -60,7 +62,34 @@ impl Config {
         let source = Source::new(&name, text);
         let file: File = toml::from_str(text).map_err(|error| source.toml(&error))?;
         let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        file.resolve(path, base, source, overrides)
+        let config = file.resolve(path, base, source, overrides)?;
+        config.require_guarded_admin()?;
+        config.require_room_for_bodies()?;
+        Ok(config)
+    }
+
+    /// The admin listener tells and does much: who can reach it from another machine shows a token.
+    fn require_guarded_admin(&self) -> Result<(), ConfigError> {
+        if self.admin_listen.is_local() || self.admin_token_file.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` can be reached from other machines: name the token that opens it (`admin_token_file`, a file with \
+             what `openssl rand -base64 32` prints), or listen on a loopback address or a Unix-domain socket",
+            self.admin_listen
+        );
+        Err(self.error("admin_listen", message))
+    }
+
+    /// Every body that is short enough for its service fits into what there is for all of them.
+    fn require_room_for_bodies(&self) -> Result<(), ConfigError> {
+        let longest = self.upstreams.iter().map(|upstream| upstream.max_body_bytes).max().unwrap_or(0);
+        let longest = longest.max(self.limits.max_body_bytes);
+        if self.limits.max_buffered_bytes >= longest {
+            return Ok(());
+        }
+        let message = format!("one body alone may have {longest} bytes (`max_body_bytes`): give as many at least");
+        Err(self.error("limits.max_buffered_bytes", message))
     }
 
     /// Whether a running server can take `new` in the place of this configuration.
@@ -71,7 +100,9 @@ impl Config {
     pub fn reload_compatible(&self, new: &Self) -> Result<(), ConfigError> {
         let fixed = [
             ("listen", self.listen == new.listen),
+            ("listen_mode", self.listen_mode == new.listen_mode),
             ("admin_listen", self.admin_listen == new.admin_listen),
+            ("admin_listen_mode", self.admin_listen_mode == new.admin_listen_mode),
             ("tls", self.tls.is_some() == new.tls.is_some()),
             ("data_dir", self.data_dir == new.data_dir),
             ("root_key", self.root_key == new.root_key),
@@ -130,11 +161,17 @@ fn places(source: Source<'_>) -> BTreeMap<String, (u32, u32)> {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    listen: Option<Address>,
-    admin_listen: Option<Address>,
+    listen: Option<ListenAddress>,
+    listen_mode: Option<SocketMode>,
+    admin_listen: Option<ListenAddress>,
+    admin_listen_mode: Option<SocketMode>,
+    #[serde(rename = "admin_token_file")]
+    admin_token: Option<PathBuf>,
     data_dir: Option<PathBuf>,
     regions: Option<Spanned<Vec<Region>>>,
     tls: Option<Spanned<TlsTable>>,
+    proxy_protocol: Option<ProxyProtocolTable>,
+    trusted_forwarders: Option<ForwardersTable>,
     iam: IamTable,
     signature: SignatureTable,
     decision_cache: DecisionCacheTable,
@@ -200,11 +237,14 @@ struct LimitsTable {
     max_header_bytes: Option<Spanned<Size>>,
     max_headers: Option<Spanned<u32>>,
     max_body_bytes: Option<Spanned<Size>>,
+    max_buffered_bytes: Option<Spanned<Size>>,
     header_timeout: Option<Spanned<Span>>,
     body_timeout: Option<Spanned<Span>>,
     idle_timeout: Option<Spanned<Span>>,
     request_timeout: Option<Spanned<Span>>,
     drain_timeout: Option<Spanned<Span>>,
+    caller: Option<Spanned<CallerTable>>,
+    source: Option<Spanned<SourceTable>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -261,9 +301,14 @@ impl File {
         Ok(Config {
             file: path.map(Path::to_path_buf),
             places: places(source),
-            listen: overrides.listen.or(self.listen.map(|a| a.0)).unwrap_or_else(|| loopback(4599)),
+            listen: listener(overrides.listen.as_ref(), self.listen, base, 4599),
+            listen_mode: self.listen_mode.unwrap_or(SocketMode(0o660)),
             tls: self.tls.map(|table| TlsTable::resolve(table, base, source)).transpose()?,
-            admin_listen: overrides.admin_listen.or(self.admin_listen.map(|a| a.0)).unwrap_or_else(|| loopback(4600)),
+            proxy_protocol: self.proxy_protocol.map(|table| table.resolve(source)).transpose()?,
+            trusted_forwarders: self.trusted_forwarders.map(|table| table.resolve(source)).transpose()?,
+            admin_listen: listener(overrides.admin_listen.as_ref(), self.admin_listen, base, 4600),
+            admin_listen_mode: self.admin_listen_mode.unwrap_or(SocketMode(0o600)),
+            admin_token_file: self.admin_token.map(|file| base.join(file)),
             test_clock: overrides.test_clock,
             regions,
             iam: IamSettings {
@@ -313,11 +358,19 @@ impl File {
                     MIB,
                     64 * KIB..=64 * MIB,
                 )?,
+                max_buffered_bytes: within.size(
+                    "limits.max_buffered_bytes",
+                    limits.max_buffered_bytes,
+                    256 * MIB,
+                    64 * KIB..=TIB,
+                )?,
                 header_timeout: within.time("limits.header_timeout", limits.header_timeout, 10, 100)?,
                 body_timeout: within.time("limits.body_timeout", limits.body_timeout, 20, 100)?,
                 idle_timeout: within.time("limits.idle_timeout", limits.idle_timeout, 75, 100)?,
                 request_timeout: within.time("limits.request_timeout", limits.request_timeout, 30, 100)?,
                 drain_timeout: within.time("limits.drain_timeout", limits.drain_timeout, 30, 0)?,
+                caller: limits.caller.map(|table| CallerTable::resolve(table, &within)).transpose()?,
+                source: limits.source.map(|table| SourceTable::resolve(table, &within)).transpose()?,
             },
             explain: ExplainSettings {
                 response_header: self.explain.response_header,
@@ -355,8 +408,10 @@ fn joined(base: &Path, files: Vec<PathBuf>) -> Vec<PathBuf> {
     files.into_iter().map(|file| base.join(file)).collect()
 }
 
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+/// Where a listener is: the flag says it, else the file, else it is on the loopback address.
+fn listener(flag: Option<&ListenAddress>, member: Option<ListenAddress>, base: &Path, port: u16) -> ListenAddress {
+    let configured = flag.cloned().or(member.map(|address| address.within(base)));
+    configured.unwrap_or_else(|| ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], port))))
 }
 
 fn root_key(
@@ -391,16 +446,31 @@ impl Ranges<'_> {
         range: RangeInclusive<T>,
     ) -> Result<T, ConfigError> {
         let Some(value) = value else { return Ok(default) };
+        self.held(member, value, &range, &format!(" (default {})", default.shown()))
+    }
+
+    /// Of what has no default.
+    pub(super) fn only_range<T: PartialOrd + Shown + Copy>(
+        &self,
+        member: &str,
+        value: Spanned<T>,
+        range: RangeInclusive<T>,
+    ) -> Result<T, ConfigError> {
+        self.held(member, value, &range, "")
+    }
+
+    fn held<T: PartialOrd + Shown + Copy>(
+        &self,
+        member: &str,
+        value: Spanned<T>,
+        range: &RangeInclusive<T>,
+        default: &str,
+    ) -> Result<T, ConfigError> {
         if range.contains(value.get_ref()) {
             return Ok(value.into_inner());
         }
-        let message = format!(
-            "{} is out of range; give {} to {} (default {})",
-            value.get_ref().shown(),
-            range.start().shown(),
-            range.end().shown(),
-            default.shown()
-        );
+        let (found, least, most) = (value.get_ref().shown(), range.start().shown(), range.end().shown());
+        let message = format!("{found} is out of range; give {least} to {most}{default}");
         Err(self.0.at(value.span().start, member, message).into())
     }
 
@@ -428,27 +498,6 @@ impl Ranges<'_> {
     }
 }
 
-/// `127.0.0.1:4599`, `[::1]:4599`, or `localhost:4599` for 127.0.0.1.
-struct Address(SocketAddr);
-
-impl<'de> Deserialize<'de> for Address {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_listen(&text).map(Self).map_err(de::Error::custom)
-    }
-}
-
-/// Reads an address to listen on: an IP address and a port, or `localhost` and a port.
-///
-/// # Errors
-/// Says what an address looks like.
-pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    numeric.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("`{text}` is not an address to listen on; give an IP address and a port, such as 127.0.0.1:4599")
-    })
-}
-
 struct Level(LevelFilter);
 
 impl<'de> Deserialize<'de> for Level {
@@ -466,6 +515,7 @@ impl<'de> Deserialize<'de> for Level {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{CallerLimits, Each, RequestLimits, SourceLimits};
     use super::*;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -499,13 +549,17 @@ mod tests {
         assert_eq!(config.root_key, RootKeySource::File("etc/data/root.key".into()));
         assert_eq!(config.audit.file, Path::new("etc/audit.jsonl"));
         let overrides = Overrides {
-            listen: Some("127.0.0.1:0".parse().unwrap()),
+            listen: Some("unix:x.sock".parse().unwrap()),
             data_dir: Some("elsewhere".into()),
             ..Overrides::default()
         };
         let config =
             Config::from_text(Some(Path::new("etc/keystile.toml")), "listen = \"[::1]:1\"", &overrides).unwrap();
-        assert_eq!((config.listen.port(), config.data_dir.as_path()), (0, Path::new("elsewhere")));
+        assert_eq!(
+            (config.listen.to_string().as_str(), config.data_dir.as_path()),
+            ("unix:x.sock", Path::new("elsewhere"))
+        );
+        assert_eq!(parse("listen = \"unix:x.sock\"").unwrap().listen.to_string(), "unix:etc/x.sock");
         assert_eq!(config.root_key, RootKeySource::File("elsewhere/root.key".into()));
     }
 
@@ -518,6 +572,7 @@ mod tests {
             ("limits", "max_header_bytes", "\"8KiB\"", "\"1MiB\"", "8191", "1048577"),
             ("limits", "max_headers", "16", "1024", "15", "1025"),
             ("limits", "max_body_bytes", "\"64KiB\"", "\"64MiB\"", "65535", "67108865"),
+            ("limits", "max_buffered_bytes", "\"1MiB\"", "\"1TiB\"", "65535", "\"1025GiB\""),
             ("limits", "header_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
             ("limits", "body_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
             ("limits", "idle_timeout", "\"100ms\"", "\"1h\"", "\"99ms\"", "3601"),
@@ -612,6 +667,60 @@ mod tests {
                 "[external_key_stores.connect]\n\"xks.example.com\" = \"localhost:1\"",
                 "etc/keystile.toml:2:21: external_key_stores.connect: `localhost:1` is not an address to connect to",
             ),
+            ("listen = \"unix:\"", "etc/keystile.toml:1:10: listen: `unix:` names no socket"),
+            ("listen_mode = \"0888\"", "etc/keystile.toml:1:15: listen_mode: `0888` is not a file's mode"),
+            ("listen_mode = \"1777\"", "etc/keystile.toml:1:15: listen_mode: `1777` is not a file's mode"),
+            ("admin_listen_mode = 384", "etc/keystile.toml:1:21: admin_listen_mode: invalid type: integer"),
+            (
+                "\nadmin_listen = \"0.0.0.0:4600\"",
+                "etc/keystile.toml:2:1: admin_listen: `0.0.0.0:4600` can be reached from other machines: name the token",
+            ),
+            ("admin_listen = \"[::]:4600\"", "etc/keystile.toml:1:1: admin_listen: `[::]:4600` can be reached"),
+            (
+                "[proxy_protocol]\nothers = \"direct\"",
+                "etc/keystile.toml:1:1: proxy_protocol: missing field `addresses`",
+            ),
+            (
+                "[proxy_protocol]\naddresses = []",
+                "etc/keystile.toml:2:13: proxy_protocol.addresses: nobody would be trusted",
+            ),
+            (
+                "[proxy_protocol]\naddresses = [\"10.0.0.0/8\", \"10.0.0.1/8\"]",
+                "etc/keystile.toml:2:28: proxy_protocol.addresses: `10.0.0.1/8` has bits behind its prefix; the network is 10.0.0.0/8",
+            ),
+            (
+                "[proxy_protocol]\naddresses = [\"10.0.0.7\"]\nothers = \"any\"",
+                "etc/keystile.toml:3:10: proxy_protocol.others: unknown variant `any`, expected `refused` or `direct`",
+            ),
+            (
+                "[trusted_forwarders]\naddresses = [\"nginx\"]",
+                "etc/keystile.toml:2:14: trusted_forwarders.addresses: `nginx` is neither an IP address nor a network",
+            ),
+            (
+                "[limits.caller]\neach = \"principal\"",
+                "etc/keystile.toml:1:1: limits.caller: give `requests_per_second`, `requests_at_once`, or both",
+            ),
+            (
+                "[limits.source]\nrequests_at_once = 5\nburst = 5",
+                "etc/keystile.toml:1:1: limits.source: `burst` goes with `requests_per_second`",
+            ),
+            ("[limits.source]", "etc/keystile.toml:1:1: limits.source: give at least one of `requests_per_second`"),
+            (
+                "[limits.source]\nconnections_at_once = 0",
+                "etc/keystile.toml:2:23: limits.source.connections_at_once: 0 is out of range; give 1 to 1000000",
+            ),
+            (
+                "[limits.source]\nrequests_per_second = 0",
+                "etc/keystile.toml:2:23: limits.source.requests_per_second: 0 is out of range; give 1 to 1000000",
+            ),
+            (
+                "[limits.caller]\nrequests_at_once = 1000001",
+                "etc/keystile.toml:2:20: limits.caller.requests_at_once: 1000001 is out of range; give 1 to 1000000",
+            ),
+            (
+                "[limits]\nmax_body_bytes = \"2MiB\"\nmax_buffered_bytes = 2097151",
+                "etc/keystile.toml:3:1: limits.max_buffered_bytes: one body alone may have 2097152 bytes",
+            ),
             ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", "etc/keystile.toml:2:1: duplicate key"),
             ("listen = ", "etc/keystile.toml:1:"),
         ];
@@ -632,6 +741,8 @@ mod tests {
         for (text, member) in [
             ("listen = \"127.0.0.1:1\"", "1:1: listen"),
             ("\nadmin_listen = \"127.0.0.1:1\"", "2:1: admin_listen"),
+            ("listen_mode = \"0600\"", "1:1: listen_mode"),
+            ("admin_listen_mode = \"0660\"", "1:1: admin_listen_mode"),
             ("data_dir = \"x\"", "1:1: data_dir"),
             ("[tls]\ncertificate = \"a\"\nprivate_key = \"b\"", "1:2: tls"),
             ("[root_key]\nenv = \"K\"", "1:2: root_key"),
@@ -647,6 +758,25 @@ mod tests {
                 format!("etc/keystile.toml:{member}: cannot change while the server runs; restart it to apply this")
             );
         }
+    }
+
+    #[test]
+    fn what_guards_the_listeners_is_off_until_it_is_asked_for() {
+        let config = parse("").unwrap();
+        assert_eq!((config.limits.caller, config.limits.source), (None, None));
+        assert_eq!(config.limits.max_buffered_bytes, 256 << 20);
+        assert_eq!((config.proxy_protocol, config.trusted_forwarders), (None, None));
+        assert_eq!((config.listen_mode, config.admin_listen_mode), (SocketMode(0o660), SocketMode(0o600)));
+        let config = parse(
+            "admin_listen = \"0.0.0.0:4600\"\nadmin_token_file = \"admin.token\"\n[limits.caller]\n\
+             requests_per_second = 5\n[limits.source]\nrequests_per_second = 5\nburst = 9\nrequests_at_once = 3\n",
+        )
+        .unwrap();
+        assert_eq!(config.admin_token_file.as_deref(), Some(Path::new("etc/admin.token")));
+        let caller = RequestLimits { requests_per_second: Some(5), burst: 5, requests_at_once: None };
+        assert_eq!(config.limits.caller, Some(CallerLimits { each: Each::Account, limits: caller }));
+        let source = RequestLimits { requests_per_second: Some(5), burst: 9, requests_at_once: Some(3) };
+        assert_eq!(config.limits.source, Some(SourceLimits { requests: Some(source), connections_at_once: None }));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, TlsSettings, UpstreamSettings};
+use super::{
+    CallerLimits, ExternalKeyStoreSettings, ListenAddress, MfaDeviceSettings, OidcProviderSettings,
+    ProxyProtocolSettings, SocketMode, SourceLimits, TlsSettings, TrustedAddresses, UpstreamSettings,
+};
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -17,11 +19,22 @@ pub struct Config {
     /// Line and column of what it sets, by member: `listen`, `audit`, `audit.file`.
     pub(super) places: BTreeMap<String, (u32, u32)>,
     /// Where the gateway listens. Port 0 picks a free port.
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
+    /// The mode of the gateway's socket, where it listens on a Unix-domain socket. Default 0660: a
+    /// connection alone opens nothing.
+    pub listen_mode: SocketMode,
     /// `[tls]`; none where the gateway speaks HTTP in the clear.
     pub tls: Option<TlsSettings>,
     /// Where the admin listener is.
-    pub admin_listen: SocketAddr,
+    pub admin_listen: ListenAddress,
+    /// The mode of the admin listener's socket. Default 0600.
+    pub admin_listen_mode: SocketMode,
+    /// The file of the token that opens the admin listener; without one, it is on this machine alone.
+    pub admin_token_file: Option<PathBuf>,
+    /// `[proxy_protocol]`; none where no connection begins with a header.
+    pub proxy_protocol: Option<ProxyProtocolSettings>,
+    /// `[trusted_forwarders]`: whose `X-Forwarded-` headers are believed; none for nobody's.
+    pub trusted_forwarders: Option<TrustedAddresses>,
     /// Where the data is kept.
     pub data_dir: PathBuf,
     /// Whether `POST /clock` moves the engine's clock (the flag `--test-clock` alone sets it).
@@ -147,6 +160,9 @@ pub struct Limits {
     pub max_headers: u32,
     /// Bytes of a request's body. 64 KiB to 64 MiB, default 1 MiB.
     pub max_body_bytes: u64,
+    /// Bytes of bodies that are held, by all connections together, before their signatures are proven.
+    /// 64 KiB to 1 TiB, default 256 MiB.
+    pub max_buffered_bytes: u64,
     /// From a request's first byte to the end of its headers. 100 ms to 1 h, default 10 s.
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body. 100 ms to 1 h, default 20 s.
@@ -157,6 +173,10 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// For requests under way after SIGTERM. 0 to 1 h, default 30 s.
     pub drain_timeout: Duration,
+    /// `[limits.caller]`; none where callers are not limited.
+    pub caller: Option<CallerLimits>,
+    /// `[limits.source]`: of each address that requests come from; none where they are not limited.
+    pub source: Option<SourceLimits>,
 }
 
 /// `[engine]`.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -28,11 +28,17 @@ const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The operator's token of a question to `/auth`, whose `Authorization` is that of the request it asks about.
+const ADMIN_TOKEN: HeaderName = HeaderName::from_static("x-keystile-admin-token");
+
 /// What the admin listener sends: most of it whole, a backup as it is made.
 pub(super) type Answer = Response<Either<AnswerBody, BackupBody>>;
 
 /// One request of the admin listener.
-pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incoming>) -> Answer {
+pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<Incoming>) -> Answer {
+    if !admits(&state, &mut request) {
+        return unauthorized();
+    }
     let looks = request.method() == Method::GET || request.method() == Method::HEAD;
     match (request.uri().path(), looks) {
         ("/healthz", true) => answer(StatusCode::OK, TEXT, "ok\n"),
@@ -58,7 +64,7 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incom
                 wrong_method("POST")
             }
         }
-        ("/root-key/rotation" | "/backup", _) if !state.access.allows(request.headers()) => failed(
+        ("/root-key/rotation" | "/backup", _) if !shows_token(&state, &request) => failed(
             StatusCode::FORBIDDEN,
             "this takes the token of admin.json in the data directory; `keystile root-key rotate` and `keystile backup` \
              show it",
@@ -75,11 +81,33 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incom
 /// Decides what another service asks about.
 async fn authorize(state: Arc<State>, peer: &Peer, request: Request<Incoming>) -> Answer {
     let within = state.live.load().limits.body_timeout;
-    let Ok(body) = body::read(request.into_body(), authorize::MAX_BODY_BYTES, within, None).await else {
+    let Ok(body) = body::read(request.into_body(), authorize::MAX_BODY_BYTES, within, None, None).await else {
         return failed(StatusCode::BAD_REQUEST, "the body is too long, incomplete or too slow");
     };
     let (status, text) = authorize::decide(state, peer, body).await;
     answer(status, JSON, text)
+}
+
+/// Where the operator gave a token, nobody else learns more than whether the server is there and ready.
+fn admits(state: &State, request: &mut Request<Incoming>) -> bool {
+    let shown = request.headers_mut().remove(ADMIN_TOKEN);
+    match (&state.live.load().admin_token, request.uri().path()) {
+        (None, _) | (Some(_), "/healthz" | "/readyz") => true,
+        (Some(token), "/auth") => shown.is_some_and(|shown| token.is(shown.as_bytes())),
+        (Some(_), _) => shows_token(state, request),
+    }
+}
+
+fn unauthorized() -> Answer {
+    let why = "this takes the token of `admin_token_file`, as `Authorization: Bearer …` (for /auth, whose Authorization \
+               is the client's, as `X-Keystile-Admin-Token: …`)";
+    let mut answer = failed(StatusCode::UNAUTHORIZED, why);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn shows_token(state: &State, request: &Request<Incoming>) -> bool {
+    state.access.allows(request.headers(), state.live.load().admin_token.as_ref())
 }
 
 /// Begins a rotation of the root key, or joins the one that is under way.
@@ -131,7 +159,7 @@ struct Advance {
 /// Moves the engine's clock, and answers once everything that fell due is done and recorded.
 async fn advance_clock(state: &State, request: Request<Incoming>) -> Answer {
     let within = state.live.load().limits.body_timeout;
-    let Ok(body) = body::read(request.into_body(), MAX_BODY_BYTES, within, None).await else {
+    let Ok(body) = body::read(request.into_body(), MAX_BODY_BYTES, within, None, None).await else {
         return failed(StatusCode::BAD_REQUEST, "the body is too long, incomplete or too slow");
     };
     let advance: Advance = match serde_json::from_slice(&body) {

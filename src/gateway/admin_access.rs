@@ -14,17 +14,20 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::config::{ConfigError, read_secret, write_atomically};
+use crate::config::{AdminToken, ConfigError, ListenAddress, read_secret, write_atomically};
 use crate::seal::SealError;
 
 /// The file, in the data directory.
 const FILE: &str = "admin.json";
 
+/// What stands before a token (RFC 6750, section 2.1).
+const SCHEME: &[u8] = b"Bearer ";
+
 /// What the file says.
 #[derive(Serialize, Deserialize)]
 pub(super) struct AdminAccess {
     /// Where the admin listener is.
-    pub(super) address: SocketAddr,
+    pub(super) address: ListenAddress,
     token: Token,
 }
 
@@ -34,7 +37,7 @@ struct Token(String);
 
 impl AdminAccess {
     /// A new token for the listener at an address.
-    pub(super) fn new(address: SocketAddr) -> Result<Self, SealError> {
+    pub(super) fn new(address: ListenAddress) -> Result<Self, SealError> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| SealError::Random)?;
         Ok(Self { address: reachable(address), token: Token(BASE64URL_NOPAD.encode(&*bytes)) })
@@ -69,11 +72,18 @@ impl AdminAccess {
         Some(value)
     }
 
-    /// Whether a request shows the token.
-    pub(super) fn allows(&self, headers: &HeaderMap) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        shown.is_some_and(|shown| bool::from(shown.ct_eq(self.token.0.as_bytes())))
+    /// Whether a request shows the token, or the one that the operator gave.
+    pub(super) fn allows(&self, headers: &HeaderMap, operators: Option<&AdminToken>) -> bool {
+        bearer(headers).is_some_and(|shown| {
+            bool::from(shown.ct_eq(self.token.0.as_bytes())) || operators.is_some_and(|token| token.is(shown))
+        })
     }
+}
+
+/// What a request shows in `Authorization`, whose scheme is written in either case (RFC 9110, section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let (scheme, shown) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(shown)
 }
 
 /// The file of a running server.
@@ -87,13 +97,14 @@ impl Drop for Written {
 }
 
 /// Where a listener on all addresses is reached from its own machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
+fn reachable(address: ListenAddress) -> ListenAddress {
+    let ListenAddress::Tcp(address) = address else { return address };
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    SocketAddr::new(ip, address.port())
+    ListenAddress::Tcp(SocketAddr::new(ip, address.port()))
 }
 
 #[cfg(test)]
@@ -101,6 +112,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_socket_is_found_again() {
+        let root = tempfile::tempdir().unwrap();
+        let access = AdminAccess::new("unix:/run/keystile admin.sock".parse().unwrap()).unwrap();
+        let _written = access.write(root.path()).unwrap();
+        assert_eq!(AdminAccess::read(root.path()).unwrap().address, access.address);
+    }
 
     #[test]
     fn only_its_own_token_is_taken() {
@@ -113,14 +132,22 @@ mod tests {
         let shows = |value: Option<HeaderValue>| {
             let mut headers = HeaderMap::new();
             headers.extend(value.map(|value| (AUTHORIZATION, value)));
-            access.allows(&headers)
+            access.allows(&headers, None)
         };
         assert!(shows(read.header()));
         assert!(!shows(None));
         for wrong in ["", "Bearer ", "Bearer x", "Basic x"] {
             assert!(!shows(Some(HeaderValue::from_static(wrong))), "{wrong}");
         }
-        assert!(!shows(AdminAccess::new(read.address).unwrap().header()));
+        assert!(!shows(AdminAccess::new(read.address.clone()).unwrap().header()));
+        let file = root.path().join("token");
+        std::fs::write(&file, "o".repeat(40)).unwrap();
+        let operators = AdminToken::load(&file).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("bearer {}", "o".repeat(40)).parse().unwrap());
+        assert!(access.allows(&headers, Some(&operators)) && !access.allows(&headers, None));
+        headers.insert(AUTHORIZATION, read.header().unwrap());
+        assert!(access.allows(&headers, Some(&operators)), "commands show the server's own");
         let path = written.0.clone();
         drop(written);
         assert!(!path.exists());

@@ -9,11 +9,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
 
 use super::admin_access::AdminAccess;
+use super::listener::Stream;
 use super::root_key::RotationStatus;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, ListenAddress};
 
 /// Longest answer that is no backup, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -34,7 +34,7 @@ pub enum AdminError {
     )]
     Unreachable {
         /// Where its admin listener is said to be.
-        address: std::net::SocketAddr,
+        address: ListenAddress,
         /// What went wrong.
         error: String,
     },
@@ -98,14 +98,18 @@ impl AdminClient {
 
     /// The body of an answer of success.
     async fn ask(&self, method: Method, path: &str) -> Result<Incoming, AdminError> {
-        let address = self.access.address;
-        let stream = TcpStream::connect(address).await.map_err(|error| self.unreachable(&error))?;
+        let address = &self.access.address;
+        let stream = Stream::connect(address).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(&error))?;
         // What ends a connection early is seen by who reads the answer.
         tokio::spawn(connection);
         let header = self.access.header().ok_or_else(|| self.unreachable(&"its token is malformed"))?;
-        let request = Request::builder().method(method).uri(path).header(HOST, address.to_string());
+        let host = match address {
+            ListenAddress::Tcp(address) => address.to_string(),
+            ListenAddress::Unix(_) => "localhost".to_owned(),
+        };
+        let request = Request::builder().method(method).uri(path).header(HOST, host);
         let request = request.header(AUTHORIZATION, header).body(Empty::<Bytes>::new());
         let request = request.map_err(|error| self.unreachable(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| self.unreachable(&error))?;
@@ -125,6 +129,6 @@ impl AdminClient {
     }
 
     fn unreachable(&self, error: &dyn ToString) -> AdminError {
-        AdminError::Unreachable { address: self.access.address, error: error.to_string() }
+        AdminError::Unreachable { address: self.access.address.clone(), error: error.to_string() }
     }
 }

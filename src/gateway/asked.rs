@@ -12,6 +12,7 @@ use super::admission::{Rejection, admit};
 use super::call::{Call, Report, Success, Told, unrecorded};
 use super::form::Form;
 use super::forward::{Content, Forward, permit};
+use super::limits::Turns;
 use super::pipeline::unauthenticated;
 use super::request_id;
 use super::respond::{Answer, Failure};
@@ -116,7 +117,7 @@ pub(super) async fn ask(state: Arc<State>, peer: &Peer, question: Question) -> A
     let verified = match verified {
         Ok(verified) => verified,
         Err(refusal) => {
-            let answer = unauthenticated(&state, route, &refusal, &parts, None, peer.address, request_id);
+            let answer = unauthenticated(&state, route, &refusal, &parts, None, peer.origin, request_id);
             return Asked::Unauthenticated(refusal, answer);
         }
     };
@@ -128,12 +129,13 @@ pub(super) async fn ask(state: Arc<State>, peer: &Peer, question: Question) -> A
     };
     let told = Told {
         parts: &parts,
-        source_ip: Some(source_ip.unwrap_or_else(|| peer.address.ip().to_canonical())),
+        source_ip: source_ip.or_else(|| peer.origin.ip()),
         is_secure,
         form: Form::RestJson,
         request_id,
         service: &route.name,
         now: times.session,
+        turns: Turns::default(),
     };
     let call = Call::new(Arc::clone(&state), Arc::clone(&live), &verified, &told);
     drop(verified);

@@ -5,6 +5,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::Semaphore;
 
+use super::limits::Reserved;
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
@@ -12,16 +14,20 @@ pub(super) enum BodyError {
     TooLarge,
     /// It took too long.
     TimedOut,
+    /// The bodies of others take all the memory that there is for them.
+    NoRoom,
     /// The client went away, or its framing is broken.
     Broken,
 }
 
-/// Reads all of a body within a time and a number of bytes, once it has a turn. Trailers are dropped.
+/// Reads all of a body within a time and a number of bytes, once it has a turn, taking what it holds from
+/// `reserved`. Trailers are dropped.
 pub(super) async fn read(
     body: Incoming,
     limit: usize,
     within: Duration,
     turns: Option<&Semaphore>,
+    reserved: Option<&mut Reserved<'_>>,
 ) -> Result<Bytes, BodyError> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
@@ -31,12 +37,16 @@ pub(super) async fn read(
             Some(turns) => Some(turns.acquire().await),
             None => None,
         };
-        collect(body, limit).await
+        collect(body, limit, reserved).await
     };
     tokio::time::timeout(within, reading).await.unwrap_or(Err(BodyError::TimedOut))
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    mut reserved: Option<&mut Reserved<'_>>,
+) -> Result<Bytes, BodyError> {
     // Most bodies come in one piece, which is then used as it is.
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
@@ -44,6 +54,11 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if first.len().max(whole.len()) + data.len() > limit {
             return Err(BodyError::TooLarge);
+        }
+        // What is there at once never waits in memory: only who sends piece by piece takes from the rest.
+        let is_all = first.is_empty() && whole.is_empty() && body.is_end_stream();
+        if let Some(reserved) = reserved.as_mut().filter(|_| !is_all) {
+            reserved.take(data.len()).await.map_err(|_| BodyError::NoRoom)?;
         }
         if first.is_empty() && whole.is_empty() {
             first = data;

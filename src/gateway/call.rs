@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::explanation;
 use super::form::Form;
+use super::limits::Turns;
 use super::request_id;
 use super::respond::{Answer, Failure};
 use super::state::{Live, State};
@@ -34,6 +35,9 @@ pub(super) struct Call {
     pub(super) request_id: Uuid,
     /// The service whose API is called, as the credential scope names it.
     pub(super) service: Arc<str>,
+    /// What it counts as among the requests that are under way at once.
+    #[expect(dead_code, reason = "held, and given back when the call is over")]
+    pub(super) turns: Turns,
 }
 
 /// What the audit is told of a call beside its outcome.
@@ -72,6 +76,7 @@ pub(super) struct Told<'a> {
     pub(super) service: &'a Arc<str>,
     /// The engine's time.
     pub(super) now: Timestamp,
+    pub(super) turns: Turns,
 }
 
 impl Report {
@@ -112,6 +117,7 @@ impl Call {
             form: told.form,
             request_id: told.request_id,
             service: Arc::clone(told.service),
+            turns: told.turns.clone(),
         }
     }
 

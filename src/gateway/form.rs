@@ -95,10 +95,15 @@ impl Form {
     }
 
     /// The status of an error whose status in AWS JSON is `json`: what is forbidden is 400 there and 403
-    /// elsewhere.
+    /// elsewhere; of one request too many REST JSON has 429, and S3 503 (S3 API Reference, "Error
+    /// responses").
     pub(super) fn status(self, code: &str, json: StatusCode) -> StatusCode {
-        let is_json = matches!(self, Self::AwsJson | Self::AwsJson10 | Self::PlainJson);
-        if !is_json && code == "AccessDeniedException" { StatusCode::FORBIDDEN } else { json }
+        match (self, code) {
+            (Self::Query | Self::RestJson | Self::S3, "AccessDeniedException") => StatusCode::FORBIDDEN,
+            (Self::RestJson, "ThrottlingException") => StatusCode::TOO_MANY_REQUESTS,
+            (Self::S3, "ThrottlingException") => StatusCode::SERVICE_UNAVAILABLE,
+            _ => json,
+        }
     }
 }
 
@@ -142,7 +147,10 @@ mod tests {
             (Form::RestJson, "AccessDeniedException", "AccessDeniedException", 403),
             (Form::Query, "AccessDeniedException", "AccessDenied", 403),
             (Form::S3, "AccessDeniedException", "AccessDenied", 403),
-            (Form::S3, "ThrottlingException", "SlowDown", 400),
+            (Form::AwsJson, "ThrottlingException", "ThrottlingException", 400),
+            (Form::RestJson, "ThrottlingException", "ThrottlingException", 429),
+            (Form::Query, "ThrottlingException", "Throttling", 400),
+            (Form::S3, "ThrottlingException", "SlowDown", 503),
             (Form::Query, "ValidationException", "ValidationError", 400),
             (Form::S3, "NoSuchKey", "NoSuchKey", 400),
         ] {

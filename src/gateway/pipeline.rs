@@ -1,6 +1,5 @@
 //! The straight line of a request: each step takes what the one before made.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,31 +12,37 @@ use uuid::Uuid;
 
 use super::admission::{Rejection, admit, admit_length, name_host};
 use super::body::{self, BodyError};
-use super::call::{Call, Told, text, unrecorded};
+use super::call::{Call, Report, Told, text, unrecorded};
 use super::form::Form;
 use super::forward::{Content, Stream};
-use super::respond::{Answer, Failure, bare};
+use super::limits::{Excess, Turns};
+use super::origin::Origin;
+use super::respond::{Answer, Failure, bare, retry_after};
 use super::route::{Route, Service};
 use super::server::Peer;
 use super::state::State;
-use super::telemetry::{Outcome, Stage, operation_name};
-use super::{admission, dispatch, forward, kms_call, request_id, sts_call};
+use super::telemetry::{Limit, Outcome, Stage, operation_name};
+use super::{admission, dispatch, forward, kms_call, request_id, sts_call, trusted_forwarders};
 use crate::audit::{ApiCall, Identity as AuditIdentity, Record};
 use crate::aws::{Clock, Region};
+use crate::kms;
 use crate::sigv4::{Payload, Received, Refusal, RefusalKind, Times, claimed_scope};
 
 /// One request of the gateway's listener, from its head to its answer.
 pub(super) async fn handle(state: Arc<State>, peer: Peer, request: Request<Incoming>) -> Answer {
     let request_id = request_id::next();
-    let span = tracing::debug_span!("request", %request_id, peer = %peer.address);
+    let span = tracing::debug_span!("request", %request_id, peer = %peer.origin);
     line(state, peer, request, request_id).instrument(span).await
 }
 
-async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request_id: Uuid) -> Answer {
+async fn line(state: Arc<State>, mut peer: Peer, request: Request<Incoming>, request_id: Uuid) -> Answer {
     let mut stopwatch = state.telemetry.stopwatch();
     let live = state.live.load_full();
     let (mut parts, body) = request.into_parts();
     name_host(&mut parts);
+    if let Err(rejection) = trusted_forwarders::told(live.trusted_forwarders.as_ref(), &mut peer, &mut parts) {
+        return rejected(&state, rejection, Form::of(&parts.headers), request_id);
+    }
     if let Err(rejection) = admit(&parts, live.limits.max_headers as usize) {
         return rejected(&state, rejection, Form::of(&parts.headers), request_id);
     }
@@ -49,6 +54,10 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     if let Err(rejection) = route.admit(&parts) {
         return rejected(&state, rejection, form, request_id);
     }
+    let source_turn = match live.guards.admit_source(peer.origin) {
+        Ok(turn) => turn,
+        Err(excess) => return throttled(&state, route, excess, &parts, form, request_id),
+    };
     let received = Received {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -69,15 +78,25 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         if let Err(rejection) = admit_length(&parts.headers, limit) {
             return rejected(&state, rejection, form, request_id);
         }
-        let body = match body::read(body, limit, live.limits.body_timeout, peer.bodies.as_deref()).await {
+        // Given back once the signature is looked at: from then on it is the caller's.
+        let mut reserved = live.guards.bodies.reserve();
+        let (within, turns) = (live.limits.body_timeout, peer.bodies.as_deref());
+        let body = match body::read(body, limit, within, turns, Some(&mut reserved)).await {
             Ok(body) => body,
-            Err(error) => return rejected(&state, Rejection::of_body(error, limit), form, request_id),
+            Err(error) => {
+                if error == BodyError::NoRoom {
+                    state.telemetry.limited(Limit::buffered_bytes);
+                }
+                return rejected(&state, Rejection::of_body(error, limit), form, request_id);
+            }
         };
         stopwatch.lap(Stage::Body);
         if matches!(route.service, Service::Sts)
             && let Some(operation) = sts_call::unsigned(&parts, &body)
         {
-            return sts_call::perform_unsigned(state, Arc::clone(&live), &parts, &peer, request_id, operation).await;
+            let turns = Turns::new(source_turn, None);
+            let live = Arc::clone(&live);
+            return sts_call::perform_unsigned(state, live, &parts, &peer, turns, request_id, operation).await;
         }
         (live.verifier.verify(profile, &received, &body, source, times), Content::Whole(body))
     } else {
@@ -93,21 +112,28 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
     stopwatch.lap(Stage::Verify);
     let verified = match verified {
         Ok(verified) => verified,
-        Err(refusal) => return unauthenticated(&state, route, &refusal, &parts, form, peer.address, request_id),
+        Err(refusal) => return unauthenticated(&state, route, &refusal, &parts, form, peer.origin, request_id),
     };
 
+    let admitted = live.guards.admit_caller(&verified.identity().caller);
+    let (caller_turn, excess) = admitted.map_or_else(|excess| (None, Some(excess)), |turn| (turn, None));
+    let turns = Turns::new(source_turn, caller_turn);
     let told = Told {
         parts: &parts,
-        source_ip: Some(peer.address.ip().to_canonical()),
+        source_ip: peer.origin.ip(),
         is_secure: peer.is_secure,
         form: form.unwrap_or(Form::AwsJson),
         request_id,
         service: &route.name,
         now: times.session,
+        turns: turns.clone(),
     };
     let call = Call::new(state, Arc::clone(&live), &verified, &told);
     drop(verified);
-    match (&route.service, content) {
+    if let Some(excess) = excess {
+        return refuse_caller(&call, route, excess, &parts, form).await;
+    }
+    let answer = match (&route.service, content) {
         (Service::Kms, Content::Whole(body)) => kms_call::perform(call, &parts, form, body).await,
         (Service::Sts, Content::Whole(body)) => sts_call::perform(call, &parts, body).await,
         (Service::Upstream(upstream), content) => forward::perform(call, Arc::clone(upstream), parts, content).await,
@@ -115,6 +141,40 @@ async fn line(state: Arc<State>, peer: Peer, request: Request<Incoming>, request
         (Service::Kms | Service::Sts, Content::Streamed(_) | Content::Elsewhere) => {
             Failure::internal().answer(call.form, request_id)
         }
+    };
+    turns.until_sent(answer)
+}
+
+/// One request too many from where it comes from. Nobody is known to have asked, and whoever floods is not
+/// to fill the audit log: the metrics count it.
+fn throttled(
+    state: &State,
+    route: &Route,
+    excess: Excess,
+    parts: &Parts,
+    form: Option<Form>,
+    request_id: Uuid,
+) -> Answer {
+    state.telemetry.limited(Limit::source);
+    state.telemetry.request(&route.name, claimed_operation(route, parts, form), Outcome::throttled);
+    tracing::debug!("throttled by its source");
+    retry_after(Failure::throttled().answer(form.unwrap_or(Form::AwsJson), request_id), excess.retry_after)
+}
+
+/// One request too many of a caller: recorded as any other that is refused.
+async fn refuse_caller(call: &Call, route: &Route, excess: Excess, parts: &Parts, form: Option<Form>) -> Answer {
+    call.state.telemetry.limited(Limit::caller);
+    let operation = claimed_operation(route, parts, form);
+    let read_only = !operation.is_some_and(kms::is_mutation);
+    let report = Report { operation: operation.map(Into::into), read_only, ..Report::default() };
+    retry_after(call.refuse(&report, Failure::throttled()).await, excess.retry_after)
+}
+
+/// The operation of KMS that a request names.
+fn claimed_operation(route: &Route, parts: &Parts, form: Option<Form>) -> Option<&'static str> {
+    match route.service {
+        Service::Kms => dispatch::operation(parts, form).ok().and_then(operation_name),
+        Service::Sts | Service::Upstream(_) => None,
     }
 }
 
@@ -129,6 +189,7 @@ impl Rejection {
     fn of_body(error: BodyError, limit: usize) -> Self {
         match error {
             BodyError::TooLarge => Self::Aws(Failure::too_large(limit)),
+            BodyError::NoRoom => Self::Aws(Failure::unavailable("Too many requests with large bodies are under way.")),
             BodyError::TimedOut => Self::Bare(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
             BodyError::Broken => Self::Bare(StatusCode::BAD_REQUEST, "the body is incomplete or its framing is broken"),
         }
@@ -141,7 +202,10 @@ fn rejected(state: &State, rejection: Rejection, form: Option<Form>, request_id:
     tracing::debug!(?rejection, "rejected");
     match rejection {
         Rejection::Bare(status, why) => bare(status, request_id, why),
-        Rejection::Aws(failure) => failure.answer(form.unwrap_or(Form::AwsJson), request_id),
+        Rejection::Aws(failure) => {
+            let answer = failure.answer(form.unwrap_or(Form::AwsJson), request_id);
+            if failure.status == StatusCode::SERVICE_UNAVAILABLE { retry_after(answer, 1) } else { answer }
+        }
     }
 }
 
@@ -152,13 +216,10 @@ pub(super) fn unauthenticated(
     refusal: &Refusal,
     parts: &Parts,
     form: Option<Form>,
-    peer: SocketAddr,
+    origin: Origin,
     request_id: Uuid,
 ) -> Answer {
-    let operation = match route.service {
-        Service::Kms => dispatch::operation(parts, form).ok().and_then(operation_name),
-        Service::Sts | Service::Upstream(_) => None,
-    };
+    let operation = claimed_operation(route, parts, form);
     let form = form.unwrap_or(Form::AwsJson);
     state.telemetry.request(&route.name, operation, Outcome::unauthenticated);
     tracing::debug!(code = refusal.code(), "refused");
@@ -180,7 +241,7 @@ pub(super) fn unauthenticated(
             .map(|scope| &*scope.region)
             .filter(|region| region.parse::<Region>().is_ok())
             .unwrap_or_default(),
-        source_ip: Some(peer.ip().to_canonical()),
+        source_ip: origin.ip(),
         user_agent: text(&parts.headers, &USER_AGENT).as_deref(),
         parameters: None,
         response: None,

@@ -9,7 +9,7 @@ use super::outbound::Outbound;
 use super::route::Routes;
 use super::state::{Live, State};
 use crate::cedar::Documents;
-use crate::config::{Config, ConfigError, Overrides, TlsSettings, load_directory};
+use crate::config::{AdminToken, Config, ConfigError, Overrides, TlsSettings, load_directory};
 
 /// Reads the configuration anew and puts it in the old one's place: all of it, or nothing.
 pub(super) struct Reloader {
@@ -30,6 +30,7 @@ impl Reloader {
             Ok((config, live, tls, outbound, key_sets)) => {
                 state.limits.send_replace(config.limits);
                 state.tls.send_replace(tls);
+                state.proxy_protocol.send_replace(config.proxy_protocol.clone().map(Arc::new));
                 state.kms.serve_regions(config.regions.clone());
                 state.kms.enforce_quotas(engine::quotas(&config.quotas));
                 state.kms.reach_external_key_stores(Arc::new(outbound));
@@ -52,7 +53,10 @@ impl Reloader {
         let directory = load_directory(&config, &self.documents)?;
         let routes = Routes::new(&config, &directory, &self.documents)?;
         let (sealing_key, documents) = (Arc::clone(state.sts.sealing_key()), Arc::clone(&self.documents));
-        let live = Live::new(&config, directory, sealing_key, documents, routes).map_err(|error| ConfigError {
+        let guards = state.live.load().guards.with(config.limits);
+        let admin_token = config.admin_token_file.as_deref().map(AdminToken::load).transpose()?;
+        let live = Live::new(&config, directory, sealing_key, documents, routes, guards, admin_token);
+        let live = live.map_err(|error| ConfigError {
             file: self.file.as_ref().map(|file| file.display().to_string()),
             place: None,
             member: "signature.max_skew_seconds".to_owned(),

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -128,6 +128,11 @@ impl Failure {
         }
     }
 
+    /// One request too many.
+    pub(super) fn throttled() -> Self {
+        Self::client("ThrottlingException", "Rate exceeded")
+    }
+
     /// The answer in a form.
     pub(super) fn answer(&self, form: Form, request_id: Uuid) -> Answer {
         let (status, body) = match form {
@@ -170,6 +175,12 @@ impl Failure {
              <RequestId>{request_id}</RequestId></ErrorResponse>"
         )
     }
+}
+
+/// An answer that says when to come again, in seconds.
+pub(super) fn retry_after(mut answer: Answer, seconds: u64) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    answer
 }
 
 /// An answer with a body in a form; an empty body (an operation without output) has no type.

@@ -1,31 +1,35 @@
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::admin_access::AdminAccess;
+use super::door::Door;
 use super::key_sets::KeySetFetcher;
+use super::limits::Guards;
+use super::listener::Listener;
 use super::outbound::Outbound;
 use super::reload::Reloader;
 use super::root_key::Rotator;
 use super::route::Routes;
 use super::server::Server;
 use super::state::{Live, State};
-use super::telemetry::{Reading, Readings, Telemetry, init_logging};
+use super::telemetry::{Limit, Reading, Readings, Telemetry, init_logging};
 use super::{admin, engine, pipeline, scheduler};
 use crate::audit::{self, AuditError, AuditLog};
 use crate::authz::{self, Authorizer};
 use crate::aws::{Clock, OffsetClock, SystemClock};
 use crate::cedar::Documents;
-use crate::config::{Config, ConfigError, DataDir, DataLock, Overrides, TlsSettings, load_directory, prepare_data_dir};
+use crate::config::{
+    AdminToken, Config, ConfigError, DataDir, DataLock, ListenAddress, Overrides, TlsSettings, load_directory,
+    prepare_data_dir,
+};
 use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::InvalidSkew;
@@ -89,7 +93,7 @@ pub enum ServeError {
         /// The configuration's member.
         member: &'static str,
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the system said.
         error: io::Error,
     },
@@ -128,12 +132,13 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     // Before anything is made on disk: broken identities leave no half-made data directory.
     load_directory(&config, &documents)?;
     let tls = config.tls.as_ref().map(TlsSettings::load).transpose()?;
+    let admin_token = config.admin_token_file.as_deref().map(AdminToken::load).transpose()?;
     // Held until everything else of this function is gone.
     let _lock = DataLock::take(&config.data_dir)?;
     engine::require_finished_restore(&config)?;
     let data_dir = prepare_data_dir(&config)?;
-    let access = AdminAccess::new(listeners.admin.local_addr()?)?;
-    let state = Arc::new(open(&config, &data_dir, &documents, access, tls).await?);
+    let access = AdminAccess::new(listeners.admin.address()?)?;
+    let state = Arc::new(open(&config, &data_dir, &documents, access, admin_token, tls).await?);
     let written = state.access.write(&data_dir.path)?;
     let reloader = Arc::new(Reloader {
         file: options.config,
@@ -146,10 +151,21 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
     let (stop_admin, admin_stopped) = watch::channel(false);
     listeners.announce(&data_dir, state.tls.borrow().is_some())?;
     let scheduler = tokio::spawn(scheduler::run(Arc::clone(&state), stopped.clone()));
+    let shared = Arc::clone(&state);
+    let count_connection = move |origin| {
+        let live = shared.live.load();
+        let admitted = live.guards.admit_connection(origin, live.trusted_forwarders.as_ref());
+        admitted.inspect_err(|_| shared.telemetry.limited(Limit::source_connections))
+    };
     let gateway = Server {
         listener: listeners.gateway,
         limits: state.limits.subscribe(),
         tls: state.tls.subscribe(),
+        door: Some(Door {
+            proxy_protocol: state.proxy_protocol.subscribe(),
+            unproxied: state.telemetry.unproxied.clone(),
+            admit: Arc::new(count_connection),
+        }),
         connections: state.telemetry.connections.clone(),
     };
     let shared = Arc::clone(&state);
@@ -159,6 +175,7 @@ async fn serve(config: Config, options: Options) -> Result<(), ServeError> {
         listener: listeners.admin,
         limits: state.limits.subscribe(),
         tls: watch::channel(None).1,
+        door: None,
         connections: state.telemetry.admin_connections.clone(),
     };
     let shared = Arc::clone(&state);
@@ -196,6 +213,7 @@ async fn open(
     data_dir: &DataDir,
     documents: &Arc<Documents>,
     access: AdminAccess,
+    admin_token: Option<AdminToken>,
     tls: Option<Arc<ServerConfig>>,
 ) -> Result<State, ServeError> {
     let directory = load_directory(config, documents)?;
@@ -218,7 +236,8 @@ async fn open(
     let sealing_key = kms.sealing_key().await.map_err(|error| ServeError::SealingKey(error.to_string()))?;
     let sts = Sts::new(Arc::new(sealing_key), Arc::clone(documents));
     sts.fetch_key_sets(Box::new(key_sets));
-    let live = Live::new(config, directory, Arc::clone(sts.sealing_key()), Arc::clone(documents), routes)?;
+    let (sealing_key, guards) = (Arc::clone(sts.sealing_key()), Guards::new(config.limits));
+    let live = Live::new(config, directory, sealing_key, Arc::clone(documents), routes, guards, admin_token)?;
     kms.serve_regions(config.regions.clone());
     kms.enforce_quotas(engine::quotas(&config.quotas));
     kms.reach_external_key_stores(Arc::new(outbound));
@@ -239,6 +258,7 @@ async fn open(
         access,
         limits: watch::Sender::new(config.limits),
         tls: watch::Sender::new(tls),
+        proxy_protocol: watch::Sender::new(config.proxy_protocol.clone().map(Arc::new)),
         live: ArcSwap::from_pointee(live),
         authorizer,
         kms,
@@ -298,29 +318,31 @@ fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>) -> Telemetry {
 }
 
 struct Listeners {
-    gateway: TcpListener,
-    admin: TcpListener,
+    gateway: Listener,
+    admin: Listener,
 }
 
 impl Listeners {
     async fn bind(config: &Config) -> Result<Self, ServeError> {
-        let bind = async |member, address| {
-            TcpListener::bind(address).await.map_err(|error| ServeError::Listen { member, address, error })
+        let bind = async |member, address: &ListenAddress, mode| {
+            let bound = Listener::bind(address, mode).await;
+            bound.map_err(|error| ServeError::Listen { member, address: address.clone(), error })
         };
         Ok(Self {
-            gateway: bind("listen", config.listen).await?,
-            admin: bind("admin_listen", config.admin_listen).await?,
+            gateway: bind("listen", &config.listen, config.listen_mode).await?,
+            admin: bind("admin_listen", &config.admin_listen, config.admin_listen_mode).await?,
         })
     }
 
     /// Tells programs, on stdout, where to connect, and people, on stderr, how to begin.
     fn announce(&self, data_dir: &DataDir, is_secure: bool) -> io::Result<()> {
         let scheme = if is_secure { "https" } else { "http" };
-        let gateway = self.gateway.local_addr()?;
+        let gateway = self.gateway.address()?;
         let mut err = io::stderr().lock();
         // Nobody may be reading; that is no reason not to serve.
         let _ = writeln!(err, "keystile keeps its data in {}", data_dir.path.display());
-        if let Some(credentials) = &data_dir.credentials {
+        // No SDK connects to a Unix-domain socket by itself.
+        if let (Some(credentials), ListenAddress::Tcp(_)) = (&data_dir.credentials, &gateway) {
             let file = std::path::absolute(credentials).unwrap_or_else(|_| credentials.clone());
             let _ = writeln!(
                 err,
@@ -329,9 +351,17 @@ impl Listeners {
             );
         }
         let mut out = io::stdout().lock();
-        writeln!(out, "listening gateway {scheme}://{gateway}")?;
-        writeln!(out, "listening admin http://{}", self.admin.local_addr()?)?;
+        writeln!(out, "listening gateway {}", url(scheme, &gateway))?;
+        writeln!(out, "listening admin {}", url("http", &self.admin.address()?))?;
         out.flush()
+    }
+}
+
+/// A listener as programs are told of it: a URL, or `unix:` and a path.
+fn url(scheme: &str, address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(address) => format!("{scheme}://{address}"),
+        socket @ ListenAddress::Unix(_) => socket.to_string(),
     }
 }
 

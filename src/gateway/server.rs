@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,12 +10,14 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::door::Door;
 use super::http_1;
 use super::http_2::{self, Streams};
+use super::listener::{Listener, Stream};
+use super::origin::Origin;
 use super::patience::{Patience, Phase};
 use crate::config::Limits;
 
@@ -26,10 +27,10 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The wait after a failed accept: out of file descriptors, most likely, which passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Who is at the other end of a connection.
+/// Who asks, as far as a connection tells it, or those do who are trusted to tell it.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
-    pub(super) address: SocketAddr,
+    pub(super) origin: Origin,
     /// Whether it came by TLS.
     pub(super) is_secure: bool,
     /// How many bodies of the connection are read at once; none where the protocol has one at a time.
@@ -38,10 +39,12 @@ pub(super) struct Peer {
 
 /// A listener with what it needs to serve HTTP.
 pub(super) struct Server {
-    pub(super) listener: TcpListener,
+    pub(super) listener: Listener,
     pub(super) limits: watch::Receiver<Limits>,
     /// How it speaks TLS; none where it speaks in the clear.
     pub(super) tls: watch::Receiver<Option<Arc<ServerConfig>>>,
+    /// What connections pass first; none where all are served.
+    pub(super) door: Option<Door>,
     /// Connections open now.
     pub(super) connections: Gauge,
 }
@@ -74,7 +77,7 @@ impl Server {
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            let (stream, address) = match accepted {
+            let (stream, origin) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -83,13 +86,13 @@ impl Server {
                 }
             };
             let tls = self.tls.borrow().clone();
-            let peer = Peer { address, is_secure: tls.is_some(), bodies: None };
-            let connection = serve(stream, tls, limits, peer, handle.clone(), stop.clone());
+            let peer = Peer { origin, is_secure: tls.is_some(), bodies: None };
+            let connection = serve(stream, self.door.clone(), tls, limits, peer, handle.clone(), stop.clone());
             let open = Open::new(&self.connections, &slots);
             tokio::spawn(async move {
                 // A client that breaks off, or breaks the protocol, was told what can be told.
                 if let Err(error) = connection.await {
-                    tracing::debug!(error, %address, "a connection ended early");
+                    tracing::debug!(error, %origin, "a connection ended early");
                 }
                 drop(open);
             });
@@ -100,10 +103,11 @@ impl Server {
 }
 
 async fn serve<H, F, B>(
-    stream: TcpStream,
+    mut stream: Stream,
+    door: Option<Door>,
     tls: Option<Arc<ServerConfig>>,
     limits: Limits,
-    peer: Peer,
+    mut peer: Peer,
     handle: H,
     stop: watch::Receiver<bool>,
 ) -> Result<(), BoxError>
@@ -112,8 +116,10 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // Answers are small and written whole: nothing is gained by waiting for more.
-    let _ = stream.set_nodelay(true);
+    let mut _turn = None;
+    if let Some(door) = door {
+        (peer.origin, _turn) = door.pass(&mut stream, peer.origin, limits.header_timeout).await?;
+    }
     let phase = Phase::new();
     let turns = Arc::clone(&phase);
     let service = {

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use super::admin_access::AdminAccess;
+use super::limits::Guards;
 use super::root_key::Rotator;
 use super::route::Routes;
 use super::telemetry::Telemetry;
@@ -15,7 +16,7 @@ use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::aws::{Clock, OffsetClock};
 use crate::cedar::Documents;
-use crate::config::{Config, ExplainSettings, Limits};
+use crate::config::{AdminToken, Config, ExplainSettings, Limits, ProxyProtocolSettings, TrustedAddresses};
 use crate::identity::{Directory, Sessions};
 use crate::kms::Kms;
 use crate::seal::SealingKey;
@@ -31,6 +32,8 @@ pub(super) struct State {
     pub(super) limits: watch::Sender<Limits>,
     /// How the gateway's listener speaks TLS; changes with `live`.
     pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
+    /// Who speaks the PROXY protocol to the gateway's listener; changes with `live`.
+    pub(super) proxy_protocol: watch::Sender<Option<Arc<ProxyProtocolSettings>>>,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) kms: Kms,
     pub(super) sts: Sts,
@@ -68,6 +71,11 @@ pub(super) struct Live {
     pub(super) routes: Routes,
     pub(super) limits: Limits,
     pub(super) explain: ExplainSettings,
+    pub(super) guards: Guards,
+    /// Whose `X-Forwarded-` headers are believed.
+    pub(super) trusted_forwarders: Option<TrustedAddresses>,
+    /// What opens the admin listener; none where it is open.
+    pub(super) admin_token: Option<AdminToken>,
 }
 
 impl Live {
@@ -77,6 +85,8 @@ impl Live {
         sealing_key: Arc<SealingKey>,
         documents: Arc<Documents>,
         routes: Routes,
+        guards: Guards,
+        admin_token: Option<AdminToken>,
     ) -> Result<Self, InvalidSkew> {
         let directory = Arc::new(directory);
         let verifier = Verifier::new(Settings {
@@ -91,6 +101,9 @@ impl Live {
             routes,
             limits: config.limits,
             explain: config.explain,
+            guards,
+            trusted_forwarders: config.trusted_forwarders.clone(),
+            admin_token,
         })
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::call::{Call, Report, Success, text, unrecorded};
 use super::form::Form;
+use super::limits::Turns;
 use super::request_id;
 use super::respond::{Answer, Failure, with};
 use super::server::Peer;
@@ -72,12 +73,13 @@ pub(super) async fn perform_unsigned(
     live: Arc<Live>,
     parts: &Parts,
     peer: &Peer,
+    turns: Turns,
     request_id: Uuid,
     operation: Result<Operation, StsError>,
 ) -> Answer {
     let limit = live.limits.request_timeout;
     let surroundings = Surroundings {
-        source_ip: Some(peer.address.ip().to_canonical()),
+        source_ip: peer.origin.ip(),
         user_agent: text(&parts.headers, &USER_AGENT),
         referer: text(&parts.headers, &REFERER),
         secure_transport: peer.is_secure,
@@ -106,6 +108,7 @@ pub(super) async fn perform_unsigned(
             form: Form::Query,
             request_id,
             service: SERVICE.into(),
+            turns,
         };
         let report = Report { operation: Some(Cow::Borrowed(operation.name())), read_only: true, ..Report::default() };
         decided(call, operation, Some(who), report).await

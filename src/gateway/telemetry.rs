@@ -68,6 +68,21 @@ struct ServiceLabels {
     outcome: Outcome,
 }
 
+/// A limit that a request may meet with, for the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "the names are the labels")]
+pub(super) enum Limit {
+    source,
+    source_connections,
+    caller,
+    buffered_bytes,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: Limit,
+}
+
 /// The service whose requests are counted by operation.
 const KMS: &str = "kms";
 
@@ -119,6 +134,10 @@ pub(super) struct Telemetry {
     pub(super) failed_reloads: Counter,
     /// Requests refused before their signature was looked at.
     pub(super) rejected: Counter,
+    /// Connections that did not begin as the PROXY protocol has it.
+    pub(super) unproxied: Counter,
+    /// Requests refused because somebody asks for too much.
+    limited: Family<LimitLabels, Counter>,
 }
 
 impl Telemetry {
@@ -128,6 +147,8 @@ impl Telemetry {
         registry.register("requests", "Requests by operation and outcome", requests.clone());
         let services = Family::<ServiceLabels, Counter>::default();
         registry.register("service_requests", "Requests to services other than KMS by outcome", services.clone());
+        let limited = Family::<LimitLabels, Counter>::default();
+        registry.register("limited_requests", "Requests refused for a limit of [limits]", limited.clone());
         let stages = Arc::new(std::array::from_fn(|_| Latencies::default()));
         registry.register_collector(Box::new(StageCollector(Arc::clone(&stages))));
         let mut gauge = |name: &str, help: &str| {
@@ -152,10 +173,15 @@ impl Telemetry {
                 "rejected_requests",
                 "Requests refused as malformed before their signature was looked at",
             ),
+            unproxied: counter(
+                "unproxied_connections",
+                "Connections closed because they did not begin as the PROXY protocol has it",
+            ),
             connections,
             admin_connections,
             rotations_due,
             registry,
+            limited,
             requests,
             services,
             resolved: (0..=operation_names().len()).map(|_| std::array::from_fn(|_| OnceLock::new())).collect(),
@@ -183,6 +209,11 @@ impl Telemetry {
             self.requests.get_or_create_owned(&RequestLabels { operation, outcome })
         });
         counter.inc();
+    }
+
+    /// Counts a request that met with a limit.
+    pub(super) fn limited(&self, limit: Limit) {
+        self.limited.get_or_create(&LimitLabels { limit }).inc();
     }
 
     /// A clock for the stages of one request.

@@ -39,7 +39,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const STAYS_IN: [(&str, &[&str]); 4] = [
     ("hyper", &["gateway"]),
     ("cedar_policy", &["cedar", "authz"]),
-    ("moka", &["authz", "cedar", "identity", "kms", "sigv4", "store"]),
+    ("moka", &["authz", "cedar", "gateway", "identity", "kms", "sigv4", "store"]),
     ("redb", &["store"]),
 ];
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod admin_token;
 mod admission;
 mod audit;
 mod backup;
@@ -11,9 +12,12 @@ mod data_lock;
 mod drain;
 mod explanation;
 mod first_light;
+mod forwarders;
+mod limits;
 mod mistakes;
 mod organization;
 mod plain_json;
+mod proxy_protocol;
 mod quotas;
 mod raw;
 mod reload;
@@ -21,5 +25,6 @@ mod root_key;
 mod simulate;
 mod suites;
 mod support;
+mod unix_sockets;
 mod upload;
 mod upstream;

@@ -179,7 +179,7 @@ impl Request {
 
 impl Response {
     /// Reads one answer; `None` where the connection ends without one.
-    pub(crate) fn read(stream: &mut TcpStream) -> Option<Self> {
+    pub(crate) fn read(stream: &mut impl Read) -> Option<Self> {
         let mut bytes = Vec::new();
         let mut byte = [0];
         while !bytes.ends_with(b"\r\n\r\n") {

@@ -19,6 +19,7 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) struct Setup {
     directory: TempDir,
     config: String,
+    listen: [String; 2],
     flags: Vec<&'static str>,
     variables: Vec<(&'static str, String)>,
 }
@@ -36,6 +37,7 @@ impl Setup {
         Self {
             directory: tempfile::tempdir().unwrap(),
             config: String::new(),
+            listen: ["127.0.0.1:0", "127.0.0.1:0"].map(str::to_owned),
             flags: Vec::new(),
             variables: Vec::new(),
         }
@@ -44,6 +46,12 @@ impl Setup {
     /// Lines of `keystile.toml`.
     pub(crate) fn config(mut self, text: &str) -> Self {
         text.clone_into(&mut self.config);
+        self
+    }
+
+    /// Where the gateway and the admin listener are.
+    pub(crate) fn listen(mut self, gateway: &str, admin: &str) -> Self {
+        self.listen = [gateway, admin].map(str::to_owned);
         self
     }
 
@@ -79,7 +87,7 @@ impl Setup {
         self.write("keystile.toml", &self.config);
         let mut command = Command::new(env!("CARGO_BIN_EXE_keystile"));
         command.arg("serve").arg("--config").arg(self.path("keystile.toml"));
-        command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(["--listen", &self.listen[0], "--admin-listen", &self.listen[1]]);
         command.arg("--data-dir").arg(self.path("data")).args(&self.flags);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
@@ -110,10 +118,15 @@ impl Setup {
                 || panic!("the server did not start: {}", std::fs::read_to_string(self.path("stderr")).unwrap()),
                 Result::unwrap,
             );
-            line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line}")).parse().unwrap()
+            let told = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line}"));
+            match told.strip_prefix("http://") {
+                Some(address) => address.parse().unwrap(),
+                // A socket has no address; its test knows its path.
+                None => told.starts_with("unix:/").then(|| ([0, 0, 0, 0], 0).into()).unwrap(),
+            }
         };
-        let gateway = address("listening gateway http://");
-        let admin = address("listening admin http://");
+        let gateway = address("listening gateway ");
+        let admin = address("listening admin ");
         Server { child, setup: self, gateway, admin }
     }
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::files::{self, Candidate, Role};
 use super::rules;
 use crate::cli::policy_type::likely_kind;
-use crate::config::{Config, ConfigError, Overrides, read_secret};
+use crate::config::{AdminToken, Config, ConfigError, Overrides, read_secret};
 use crate::iam::DocumentKind;
 use crate::iam::lint::{Rule, lint};
 use crate::identity::{AuthorizationDetails, parse_credentials, parse_organization};
@@ -131,6 +131,11 @@ impl Checker {
         }
         if let Some(tls) = &config.tls
             && let Err(error) = tls.load()
+        {
+            self.refused(&rules::CONFIGURATION, path, &error);
+        }
+        if let Some(file) = &config.admin_token_file
+            && let Err(error) = AdminToken::load(file)
         {
             self.refused(&rules::CONFIGURATION, path, &error);
         }
