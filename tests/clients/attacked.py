@@ -1,6 +1,7 @@
 """What is attacked: every service of a gateway, over every transport, with an upstream that keeps what it gets."""
 
 import json
+import os
 import textwrap
 
 import pytest
@@ -113,9 +114,9 @@ LIMITS = '[limits]\nheader_timeout = "2s"\nbody_timeout = "2s"\nidle_timeout = "
 class House:
     """A gateway before a recorder of everything."""
 
-    def __init__(self, directory, tls=None, log="trace", limits=LIMITS, extra="", statements=OWN, max_body_bytes="64KiB", response_timeout="3s"):
+    def __init__(self, directory, tls=None, log="trace", limits=LIMITS, extra="", statements=OWN, max_body_bytes="64KiB", response_timeout="3s", more=""):
         self.directory, self.recorder, self.max_body_bytes = directory, Recorder(), max_body_bytes
-        self.response_timeout = response_timeout
+        self.response_timeout, self.more = response_timeout, more
         details = {"UserDetailList": [user("carol", *statements)], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
         (directory / "details.json").write_text(json.dumps(details))
         session = "sts::111122223333:assumed-role/Rotator"
@@ -132,9 +133,9 @@ class House:
             """) + f'[log]\nlevel = "{log}"\n' + limits + (tls or "") + "".join(map(self.upstream, ["dynamodb", "sns", "sqs", "s3"])) + extra)
         self.server = Server(directory, config=self.config)
 
-    def upstream(self, service, more=""):
+    def upstream(self, service):
         return (f'[[upstream]]\nservice = "{service}"\nurl = "{self.recorder.url}"\naccount = "{ACCOUNT}"\nmax_body_bytes = "{self.max_body_bytes}"\n'
-                f'response_timeout = "{self.response_timeout}"\nidle_timeout = "1s"\nconnect_timeout = "1s"\nunhealthy_after = 1000\n{more}\n')
+                f'response_timeout = "{self.response_timeout}"\nidle_timeout = "1s"\nconnect_timeout = "1s"\nunhealthy_after = 1000\n{self.more}\n')
 
     def stop(self):
         status = self.server.stop()
@@ -143,6 +144,10 @@ class House:
 
     def said(self):
         return (self.directory / "stderr.txt").read_bytes() + (self.server.data / "audit.jsonl").read_bytes()
+
+    def files(self):
+        """How many files and sockets the gateway has open."""
+        return len(os.listdir(f"/proc/{self.server.process.pid}/fd"))
 
     def resident(self):
         """Bytes of memory that the gateway has."""

@@ -27,12 +27,12 @@ def quote(text, safe="-_.~"):
     return urllib.parse.quote(text, safe=safe)
 
 
-def encoded_once(path):
-    """A path as S3 signs it: every byte in its one spelling."""
+def encoded_once(text, leave=("/",)):
+    """A path as S3 signs it, or a part of a query: every byte in its one spelling."""
     def spell(match):
         byte = bytes([int(match[1], 16)]) if match[1] else match[0].encode("latin-1")
         return byte.decode("latin-1") if byte.isalnum() and byte.isascii() or byte in b"-_.~" else "%%%02X" % byte[0]
-    return re.sub("%([0-9a-fA-F]{2})|[^/]", spell, path)
+    return re.sub("%([0-9a-fA-F]{2})|(?s:.)", lambda match: match[0] if match[0] in leave else spell(match), text)
 
 
 class Request:
@@ -106,7 +106,8 @@ class Request:
         if path is None:
             path = encoded_once(own_path) if self.service == "s3" else quote(own_path, "/-_.~")
         if query is None:
-            query = "&".join(sorted(pair if "=" in pair else pair + "=" for pair in own_query.split("&") if pair))
+            pairs = [pair.partition("=")[::2] for pair in own_query.split("&") if pair]
+            query = "&".join(sorted(encoded_once(name, ()) + "=" + encoded_once(value, ()) for name, value in pairs))
         lines = "".join(
             name + ":" + ",".join(" ".join(v.split()) for n, v in self.headers if n.lower() == name) + "\n" for name in names)
         if body_hash is None:
