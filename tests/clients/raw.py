@@ -302,6 +302,10 @@ def read_answer(sock, linger=0.05):
                     break
                 # A second, smuggled answer would follow at once.
                 sock.settimeout(linger)
+            elif not lengths and b"\r\ntransfer-encoding: chunked" in head.lower() and body.endswith(b"0\r\n\r\n"):
+                if not linger:
+                    break
+                sock.settimeout(linger)
     return Answer(raw) if raw else None
 
 

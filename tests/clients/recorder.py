@@ -47,10 +47,10 @@ class Recorder:
         return seen
 
     def one(self, timeout=10):
-        """The one request that came, or comes."""
+        """The one request that came, or comes, to its end."""
         with self.lock:
-            assert self.lock.wait_for(lambda: self.seen and self.seen[-1].is_whole, timeout), [seen.head for seen in self.seen]
-        seen = self.take()
+            assert self.lock.wait_for(lambda: any(seen.is_whole for seen in self.seen), timeout), [seen.head for seen in self.seen]
+        seen = [request for request in self.take() if request.is_whole]
         assert len(seen) == 1, [request.head for request in seen]
         return seen[0]
 

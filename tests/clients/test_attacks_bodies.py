@@ -14,7 +14,7 @@ from attacked import (  # noqa: F401
     BY_HEADER, CAROL, CHUNKED, DATA, DENIED, DYNAMODB, ISE, KMS, S3, S3_CHUNKS, S3_UNSIGNED_CHUNKS, SNS, SNS_PRESIGNED, STS, TRANSPORTS, House, allowed, by,
     houses, nobodys, nothing_went_on, refused, send, still_serves)
 from conftest import ACCOUNT, REGION
-from raw import Http2, Request, connect, exchange, quote, read_answer
+from raw import Http2, Request, connect, quote, read_answer, sha256
 
 pytestmark = pytest.mark.usefixtures("still_serves")
 
@@ -236,7 +236,7 @@ def test_a44_a_form_in_two_places(houses, transport, route):
     request = route.request(house.server)
     request.method, request.target = "GET", "/?Action=ListTopics&Version=2010-03-31"
     nobodys(house, route, request, send(house, transport, request.sign()))
-    for method in ("PUT", "DELETE", "PATCH", "HEAD"):
+    for method in ("PUT", "DELETE", "PATCH"):
         request = route.request(house.server)
         request.method = method
         answer = send(house, transport, request.sign())
@@ -418,6 +418,16 @@ def test_a54_a_body_that_was_taken_apart_is_not_called_chunked(houses, mode):
     assert answer.status == 200
     seen = house.recorder.one()
     assert seen.body == body and "STREAMING" not in seen.get("x-amz-content-sha256")
+
+
+@pytest.mark.parametrize("method,target", [("PUT", "/bucket/folder/empty"), ("POST", "/bucket/folder/empty?uploads")])
+@pytest.mark.xfail(strict=True, reason="F15: an empty body goes on without its length, which Amazon S3 asks for (411)")
+def test_an_empty_body_has_a_length(houses, method, target):
+    house = houses["clear"]
+    request = S3.request(house.server)
+    request.method, request.target, request.body = method, target, b""
+    assert request.set("X-Amz-Content-Sha256", sha256(b"")).sign().send(linger=0).status == 200
+    assert house.recorder.one().all("content-length") == ["0"]
 
 
 # ---- sizes and slowness ----------------------------------------------------------------------

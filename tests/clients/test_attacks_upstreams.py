@@ -29,7 +29,7 @@ def carols(houses, route, **changes):
     if route.service == "s3" and not request.presigned and not request.chunks:
         request.set("X-Amz-Content-Sha256", sha256(request.body))
     answer = request.sign().send(linger=0)
-    seen = house.recorder.take()
+    seen = [request for request in house.recorder.take() if request.is_whole]
     assert (answer.status == 200) == (len(seen) == 1), answer.raw[:600]
     return answer
 
