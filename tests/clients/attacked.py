@@ -17,10 +17,12 @@ ISE, INC, MAT, UCE, EXPIRED_TOKEN, DENIED = (
 
 TRANSPORTS = ["clear", "tls", "http-2"]
 
+OTHER = "444455556666"
 TOKEN = "the-session-token-of-the-nightly-rotator"
 NIGHTLY = ("ASIANIGHTLYNIGHTLY00", "nightly-secret-nightly-secret-nightly-00")
 EXPIRED = ("ASIAEXPIREDEXPIRED00", "expired-secret-expired-secret-expired-00")
 CAROL = ("AKIACAROLCAROLCAROL0", "carol-secret-carol-secret-carol-secret-0")
+DAVE = ("AKIADAVEDAVEDAVEDAVE", "dave-secret-dave-secret-dave-secret-dave")
 GATEWAY = ("AKIAGATEWAYGATEWAY00", "gateway-secret-gateway-secret-gateway-00")
 
 #: The error codes of AWS JSON services, as Query services and S3 call them: IAM User Guide, "Troubleshoot Signature
@@ -86,8 +88,8 @@ CHUNKED = [S3_CHUNKS, S3_UNSIGNED_CHUNKS]
 HASHED = [KMS, STS, DYNAMODB, SNS]
 
 
-def user(name, *statements):
-    return {"Path": "/", "UserName": name, "UserId": f"AIDA{name.upper():0<17}"[:21], "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}",
+def user(name, *statements, account=ACCOUNT):
+    return {"Path": "/", "UserName": name, "UserId": f"AIDA{name.upper():0<17}"[:21], "Arn": f"arn:aws:iam::{account}:user/{name}",
             "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": list(statements)}}] if statements else []}
 
 
@@ -114,27 +116,30 @@ LIMITS = '[limits]\nheader_timeout = "2s"\nbody_timeout = "2s"\nidle_timeout = "
 class House:
     """A gateway before a recorder of everything."""
 
-    def __init__(self, directory, tls=None, log="trace", limits=LIMITS, extra="", statements=OWN, max_body_bytes="64KiB", response_timeout="3s", more=""):
+    def __init__(self, directory, tls=None, log="trace", limits=LIMITS, extra="", statements=OWN, max_body_bytes="64KiB", response_timeout="3s", more="",
+                 account=ACCOUNT):
         self.directory, self.recorder, self.max_body_bytes = directory, Recorder(), max_body_bytes
-        self.response_timeout, self.more = response_timeout, more
-        details = {"UserDetailList": [user("carol", *statements)], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
-        (directory / "details.json").write_text(json.dumps(details))
+        self.response_timeout, self.more, self.account = response_timeout, more, account
+        # Dave may do everything that his own account, another one, can let him do.
+        for name, who in [("details", user("carol", *statements)), ("other", user("dave", allow("*"), account=OTHER))]:
+            details = {"UserDetailList": [who], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+            (directory / f"{name}.json").write_text(json.dumps(details))
         session = "sts::111122223333:assumed-role/Rotator"
         (directory / "credentials.toml").write_text(
             key(NIGHTLY, f"{session}/nightly", f'session_token = "{TOKEN}"\nexpires = "2099-01-01T00:00:00Z"')
             + key(EXPIRED, f"{session}/old", 'session_token = "expired-token"\nexpires = "2020-01-01T00:00:00Z"')
-            + key(CAROL, f"iam::{ACCOUNT}:user/carol"))
+            + key(CAROL, f"iam::{ACCOUNT}:user/carol") + key(DAVE, f"iam::{OTHER}:user/dave"))
         self.config = directory / "keystile.toml"
         self.config.write_text(textwrap.dedent("""\
             data_dir = "keystile-data"
             [iam]
-            authorization_details = ["details.json"]
+            authorization_details = ["details.json", "other.json"]
             credentials = ["credentials.toml"]
             """) + f'[log]\nlevel = "{log}"\n' + limits + (tls or "") + "".join(map(self.upstream, ["dynamodb", "sns", "sqs", "s3"])) + extra)
         self.server = Server(directory, config=self.config)
 
     def upstream(self, service):
-        return (f'[[upstream]]\nservice = "{service}"\nurl = "{self.recorder.url}"\naccount = "{ACCOUNT}"\nmax_body_bytes = "{self.max_body_bytes}"\n'
+        return (f'[[upstream]]\nservice = "{service}"\nurl = "{self.recorder.url}"\naccount = "{self.account}"\nmax_body_bytes = "{self.max_body_bytes}"\n'
                 f'response_timeout = "{self.response_timeout}"\nidle_timeout = "1s"\nconnect_timeout = "1s"\nunhealthy_after = 1000\n{self.more}\n')
 
     def stop(self):

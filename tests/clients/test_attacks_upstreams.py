@@ -8,15 +8,15 @@ import time
 import pytest
 
 from attacked import (  # noqa: F401
-    CAROL, CHUNKED, DATA, DENIED, DYNAMODB, FORM, GATEWAY, JSON, KMS, S3, S3_CHUNKS, S3_PRESIGNED, SNS, SNS_PRESIGNED, TRANSPORTS, House, Route,
+    CAROL, CHUNKED, DATA, DAVE, DENIED, DYNAMODB, FORM, GATEWAY, JSON, KMS, OTHER, S3, S3_CHUNKS, S3_PRESIGNED, SNS, SNS_PRESIGNED, TRANSPORTS, House, Route,
     by, houses, nobodys, nothing_went_on, refused, send, still_serves, went_on)
 from conftest import ACCOUNT, REGION
 from raw import Http2, connect, quote, read_answer, sha256
 from recorder import PLAIN
+from test_tls import TLS, Authority
 
 pytestmark = pytest.mark.usefixtures("still_serves")
 
-OTHER = "444455556666"
 SQS = Route("sqs", "sqs", "json", headers=[JSON, ("X-Amz-Target", "AmazonSQS.SendMessage")])
 
 
@@ -147,6 +147,76 @@ def test_what_is_ones_own_goes_on(houses):
     assert carols(houses, SNS_PRESIGNED).status == 200
     for target in ("/bucket/carol/x", "/bucket/carol/a%20b", "/bucket/carol/x?partNumber=1&uploadId=1", "/bucket/carol/x?x-id=PutObject", "/bucket/carol%2Fx"):
         assert carols(houses, S3, target=target).status == 200, target
+
+
+# ---- another account -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("route", [DYNAMODB, SNS, S3, S3_PRESIGNED, *CHUNKED], ids=str)
+def test_another_account_needs_leave_of_both(houses, transport, route):
+    """Whatever its own policies say: without a policy of the resource nothing lets it in."""
+    house = houses[transport]
+    request = by(DAVE, route.request(house.server)).sign()
+    refused(DENIED)(house, route, request, send(house, transport, request))
+
+
+def of_json(service, target):
+    return Route(target, service, "json", headers=[JSON, ("X-Amz-Target", target)], body=b"{}")
+
+
+def of_sns(action):
+    return Route(action, "sns", "query", headers=[FORM], body=f"Action={action}&Version=2010-03-31&Message=x".encode())
+
+
+#: What an upstream does for the account whose resources it holds, and for no resource in particular.
+FOR_AN_ACCOUNT = [
+    of_json("dynamodb", "DynamoDB_20120810.ListTables"), of_json("dynamodb", "DynamoDB_20120810.DescribeLimits"), of_json("sqs", "AmazonSQS.ListQueues"),
+    *map(of_sns, ["ListTopics", "ListSubscriptions", "CreatePlatformEndpoint", "DeleteEndpoint", "DeletePlatformApplication", "SetSMSAttributes",
+                  "Publish&PhoneNumber=%2B15555550100"]),
+    SNS_PRESIGNED, Route("ListBuckets", "s3", "s3", "GET", "/"),
+]
+
+
+@pytest.mark.parametrize("route", FOR_AN_ACCOUNT, ids=str)
+@pytest.mark.xfail(strict=True, reason="F0: what has no resource is decided by the caller's own policies, of whatever account")
+def test_another_account_is_not_let_to_what_has_no_resource(houses, route):
+    house = houses["clear"]
+    refused(DENIED)(house, route, None, by(DAVE, route.request(house.server)).sign().send(linger=0))
+
+
+@pytest.mark.parametrize("route", FOR_AN_ACCOUNT, ids=str)
+def test_the_account_itself_is_let_to_what_has_no_resource(houses, route):
+    house = houses["clear"]
+    assert route.request(house.server).sign().send(linger=0).status == 200
+    house.recorder.one()
+
+
+def test_each_callers_own_account(tmp_path):
+    """With `account = "caller"` a name is one of who asks, and an ARN of another account is nobody's."""
+    house = House(tmp_path, account="caller")
+
+    def daves(route, body):
+        request = by(DAVE, route.request(house.server))
+        request.body = body.encode()
+        answer = request.sign().send(linger=0)
+        seen = house.recorder.take()
+        assert bool(seen) == (answer.status == 200)
+        if seen:
+            assert (seen[0].all("x-keystile-account"), seen[0].all("x-keystile-principal-arn")) == ([OTHER], [f"arn:aws:iam::{OTHER}:user/dave"])
+        return answer.status
+
+    try:
+        for account, statuses in ((OTHER, {200}), (ACCOUNT, {400, 403})):
+            assert daves(DYNAMODB, json.dumps({"TableName": arn("dynamodb", "table/orders", account=account)})) in statuses
+            assert daves(SQS, json.dumps({"QueueUrl": f"http://x/{account}/jobs", "MessageBody": "x"})) in statuses
+            assert daves(SNS, f"Action=Publish&Message=x&TopicArn={quote(arn('sns', 'news', account=account))}") in statuses
+        assert daves(DYNAMODB, '{"TableName":"orders"}') == 200
+        # Nor does a header say whose it is.
+        request = by(DAVE, DYNAMODB.request(house.server)).add("X-Keystile-Account", ACCOUNT).add("X-Amz-Account-Id", ACCOUNT, signed=True)
+        request.sign().send(linger=0)
+        assert house.recorder.one().all("x-keystile-account") == [OTHER]
+    finally:
+        house.stop()
 
 
 # ---- signed anew -----------------------------------------------------------------------------
@@ -386,6 +456,36 @@ def test_a60_huge_answers_take_little_memory(houses, transport):
         sock.close()
     house.recorder.answers.clear()
     house.recorder.take()
+
+
+@pytest.mark.parametrize("transport", ["clear", "http-2"])
+def test_a52_clients_that_take_nothing_give_their_places_back(tmp_path, transport):
+    """Of the places of an upstream, which others wait for."""
+    Authority(tmp_path, "root-ca").issue("server")
+    house = House(tmp_path, log="warn", more="max_requests = 2", tls=TLS if transport == "http-2" else None)
+    house.recorder.answers[:] = [endless] * 2
+    open_ones = []
+    try:
+        for _ in range(2):
+            request = SNS.request(house.server).sign()
+            if transport == "http-2":
+                http = Http2(house.server)
+                http.send_data(http.begin(request.frames()), request.body)
+                open_ones.append(http.socket)
+            else:
+                open_ones.append(connect(house.server))
+                open_ones[-1].sendall(request.bytes())
+        assert house.recorder.waits(lambda seen: len(seen) == 2)
+        began, answer = time.monotonic(), SNS.request(house.server).sign().send(linger=0)
+        assert (answer.status, answer.code) == (503, "ServiceUnavailable")
+        while answer.status == 503:
+            assert time.monotonic() - began < 12
+            answer = SNS.request(house.server).sign().send(linger=0)
+        assert answer.status == 200
+    finally:
+        for sock in open_ones:
+            sock.close()
+        house.stop()
 
 
 def test_a60_a_code_of_an_upstreams_error_is_bounded_in_the_audit(houses):
