@@ -105,7 +105,9 @@ def key(pair, principal, extra=""):
 OWN = [
     allow(["dynamodb:GetItem", "dynamodb:BatchGetItem"], f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"),
     allow(["sns:Publish", "sns:GetTopicAttributes"], f"arn:aws:sns:{REGION}:{ACCOUNT}:news"),
-    allow("sns:ListTopics"),
+    allow("sns:ListTopics"), allow("iam:PassRole"), allow("sns:SetTopicAttributes", f"arn:aws:sns:{REGION}:{ACCOUNT}:news"),
+    allow(["sns:CreateTopic", "sns:TagResource"], f"arn:aws:sns:{REGION}:{ACCOUNT}:tagged",
+          **{"StringEquals": {"aws:RequestTag/team": "red"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}),
     allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"),
     allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "arn:aws:s3:::bucket/carol/*"),
 ]
