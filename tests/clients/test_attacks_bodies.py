@@ -502,12 +502,12 @@ def test_a52_slow_clients_are_let_go_and_others_served(houses, transport):
         request = route.request(house.server).sign()
         answer = send(house, transport, request)
         assert answer.status == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
     for sock, answer in slow:
         answer = answer()
         assert answer is None or answer.status in (400, 408), answer.raw
         sock.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
     # Of uploads some of it may have gone on, and none of them to its end: but for those that were whole.
     assert house.recorder.waits(lambda seen: True)
     assert sum(seen.is_whole for seen in house.recorder.take()) == 5
@@ -539,7 +539,7 @@ def test_a52_a_body_drop_by_drop(houses, transport):
                 pass
             answer = read_answer(sock, linger=0)
     assert answer is None or answer.status == 408
-    assert 1.5 < time.monotonic() - began < 6
+    assert 1.5 < time.monotonic() - began < 10
     nothing_went_on(house)
 
 

@@ -101,7 +101,7 @@ def test_a12_a_long_token_is_no_work(house):
     for wrong in (token + "A" * 20_000, "A" * 24_000):
         began = time.monotonic()
         assert read(house, (key, secret, wrong), "a") == "UnrecognizedClientException"
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
 
 
 def test_a56_sessions_of_one_role_share_nothing(house):

@@ -9,7 +9,7 @@ import pytest
 
 from attacked import (  # noqa: F401
     CAROL, CHUNKED, DATA, DAVE, DENIED, DYNAMODB, FORM, GATEWAY, JSON, KMS, OTHER, S3, S3_CHUNKS, S3_PRESIGNED, SNS, SNS_PRESIGNED, TRANSPORTS, House, Route,
-    by, houses, nobodys, nothing_went_on, refused, send, still_serves, went_on)
+    by, houses, nobodys, nothing_went_on, refused, send, still_serves)
 from conftest import ACCOUNT, REGION
 from raw import Http2, connect, quote, read_answer, sha256
 from recorder import PLAIN
@@ -437,7 +437,7 @@ def test_a60_answers_that_break_off_are_seen_to(houses, transport, name, made):
     else:
         answer = request.send(linger=0)
         assert broken_off(answer), answer.raw
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
     house.recorder.take()
 
 
@@ -515,7 +515,7 @@ def test_a52_clients_that_take_nothing_give_their_places_back(tmp_path, transpor
         began, answer = time.monotonic(), SNS.request(house.server).sign().send(linger=0)
         assert (answer.status, answer.code) == (503, "ServiceUnavailable")
         while answer.status == 503:
-            assert time.monotonic() - began < 12
+            assert time.monotonic() - began < 20
             answer = SNS.request(house.server).sign().send(linger=0)
         assert answer.status == 200
     finally:
@@ -550,10 +550,10 @@ def test_a52_a_thousand_slow_connections(tmp_path):
         took = time.monotonic()
         for route in (KMS, DYNAMODB, S3):
             assert route.request(house.server).sign().send(linger=0).status == 200
-        assert time.monotonic() - took < 2
+        assert time.monotonic() - took < 4
         assert house.resident() - before < 96 << 20, (house.resident() - before) >> 20
         assert house.files() - files < 1100
-        deadline = time.monotonic() + 12
+        deadline = time.monotonic() + 30
         while house.files() > files + 20:
             assert time.monotonic() < deadline, house.files()
             time.sleep(0.1)
@@ -633,5 +633,5 @@ def test_a_stop_with_an_answer_that_does_not_end(tmp_path):
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
         house.server.stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
     house.recorder.stop()
