@@ -607,11 +607,13 @@ def test_a_stop_with_streams_under_way(tmp_path):
     """What is under way ends well; what does not end is cut after `drain_timeout`, and nobody new is let in."""
     house = House(tmp_path, log="warn")
     stopping = threading.Thread(target=house.server.stop)
-    request, answer = slowly(house, lambda: (stopping.start(), time.sleep(0.3)))
-    arrived(house, request, answer)
-    stopping.join(10)
-    assert house.server.process.returncode == 0
-    house.recorder.stop()
+    try:
+        request, answer = slowly(house, lambda: (stopping.start(), time.sleep(0.3)))
+        arrived(house, request, answer)
+        stopping.join(10)
+        assert house.server.process.returncode == 0
+    finally:
+        house.stop()
 
 
 def test_a_stop_with_an_answer_that_does_not_end(tmp_path):
@@ -628,10 +630,12 @@ def test_a_stop_with_an_answer_that_does_not_end(tmp_path):
         return False
 
     house.recorder.answers[:] = [drops]
-    with connect(house.server) as sock:
-        sock.sendall(SNS.request(house.server).sign().bytes())
-        assert sock.recv(100).startswith(b"HTTP/1.1 200")
-        began = time.monotonic()
-        house.server.stop()
-        assert time.monotonic() - began < 10
-    house.recorder.stop()
+    try:
+        with connect(house.server) as sock:
+            sock.sendall(SNS.request(house.server).sign().bytes())
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+            began = time.monotonic()
+            house.server.stop()
+            assert time.monotonic() - began < 10
+    finally:
+        house.stop()
