@@ -13,6 +13,7 @@ mod organization;
 mod quotas;
 mod root_key;
 mod settings;
+mod store;
 mod tls;
 mod token_service;
 mod units;
@@ -29,8 +30,9 @@ pub use files::{read_secret, write_atomically};
 pub use load::{Overrides, parse_listen};
 pub use settings::{
     AuditSettings, Config, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits, LogFormat,
-    LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
+    LogSettings, QuotaSettings, RootKeySource, SignatureSettings,
 };
+pub use store::{PostgresStoreSettings, StoreSettings};
 pub use tls::{ClientCertificates, TlsSettings};
 pub use token_service::{KeySetSource, MfaDeviceSettings, MfaSecret, OidcProviderSettings};
 pub use upstreams::{ResignSettings, ResourcePolicySettings, UpstreamAccount, UpstreamSettings};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, TlsSettings, UpstreamSettings};
+use super::{
+    ExternalKeyStoreSettings, MfaDeviceSettings, OidcProviderSettings, StoreSettings, TlsSettings, UpstreamSettings,
+};
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
 
@@ -181,11 +183,4 @@ pub struct QuotaSettings {
     pub custom_key_stores: u32,
     /// How often an account may call; by default as often as it likes.
     pub request_rates: RequestRates,
-}
-
-/// `[store]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreSettings {
-    /// Bytes of the database's pages that are kept in memory. 1 MiB to 1 TiB, default 64 MiB.
-    pub cache_bytes: u64,
 }

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -139,6 +139,9 @@ impl Failure {
             Form::Query | Form::S3 => (form.status(self.code, self.status), self.xml(form, request_id).into_bytes()),
         };
         let mut answer = with(status, form, request_id, body);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if form == Form::RestJson {
             answer.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(self.code));
         }
