@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import textwrap
@@ -22,6 +23,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from conftest import ACCOUNT, BINARY, Server
+from test_tls import Authority
 
 PG = pathlib.Path("/usr/lib/postgresql/15/bin")
 KEYS = int(os.environ.get("KEYSTILE_PG_KEYS", "60"))
@@ -36,6 +38,7 @@ class Postgres:
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.process = None
+        self.port = 5432
 
     @staticmethod
     def run(*command, **more):
@@ -65,13 +68,13 @@ class Postgres:
             [*AS_POSTGRES, str(PG / "postgres"), "-D", str(self.data), "-k", str(self.directory)],
             stdout=log, stderr=log, cwd="/tmp", start_new_session=True)
         deadline = time.monotonic() + 20
-        while subprocess.run([str(PG / "pg_isready"), "-h", str(self.directory), "-U", "postgres"], capture_output=True).returncode:
+        while subprocess.run([str(PG / "pg_isready"), "-h", str(self.directory), "-p", str(self.port), "-U", "postgres"], capture_output=True).returncode:
             assert time.monotonic() < deadline, (self.directory / "log").read_text()[-2000:]
             time.sleep(0.05)
         return self
 
     def sql(self, text, database="postgres"):
-        return self.run(PG / "psql", "-h", self.directory, "-U", "postgres", "-d", database, "-Atqc", text, timeout=20).stdout.strip()
+        return self.run(PG / "psql", "-h", self.directory, "-p", self.port, "-U", "postgres", "-d", database, "-Atqc", text, timeout=20).stdout.strip()
 
     def tree(self):
         """The postmaster and its children."""
@@ -288,6 +291,56 @@ def test_another_root_key_refuses_to_start(house):
     assert started.returncode == 2 and "root key is not the one" in started.stderr, started.stderr
 
 
+def test_tls_verifies_the_servers_name(house, tmp_path):
+    """A certificate of another authority, or for another name, is refused; the right one is served over."""
+    ours, theirs = Authority(house.home, "ours"), Authority(house.home, "theirs")
+    ours.issue("server")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    if AS_POSTGRES:
+        subprocess.run(["chown", "postgres", str(house.home / "server.key")], check=True)
+    (house.home / "server.key").chmod(0o600)
+    for setting in (f"port = {port}", "listen_addresses = '127.0.0.1', '127.0.0.2'", "ssl = on", f"ssl_cert_file = '{house.home}/server.pem'",
+                    f"ssl_key_file = '{house.home}/server.key'"):
+        house.p1.sql(f"ALTER SYSTEM SET {setting}")
+    house.p1.sql("ALTER ROLE postgres PASSWORD 'a secret'")
+    hba = house.p1.data / "pg_hba.conf"
+    hba.write_text("local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+    # The standby looks for the socket of the other port: it is not needed here.
+    house.p1.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+    house.p1.kill()
+    house.p1.port = port
+    house.p1.restart()
+    directory = tmp_path / "tls"
+    directory.mkdir()
+    config = directory / "keystile.toml"
+    (directory / "password").write_text("a secret\n")
+
+    def serve(host, ca, password="password"):
+        config.write_text(
+            f'data_dir = "keystile-data"\n[root_key]\nfile = "../root.key"\n[store]\nengine = "postgres"\n'
+            f'hosts = ["{host}:{port}"]\nuser = "postgres"\ntls = "verify-full"\nca_file = "{ca.file}"\n'
+            f'password_file = "{password}"\n')
+        command = [BINARY, "store", "migrate", "--config", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert "a secret" not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    assert serve("127.0.0.1", ours)[0] == 0
+    assert serve("localhost", ours)[0] == 0
+    status, why = serve("127.0.0.1", theirs)
+    assert status == 2 and "certificate" in why, why
+    status, why = serve("127.0.0.2", ours)
+    assert status == 2 and "certificate not valid for name" in why, why
+    (directory / "wrong").write_text("another secret\n")
+    status, why = serve("127.0.0.1", ours, "wrong")
+    assert status == 2 and "authentication failed" in why and "another secret" not in why, why
+    serve("localhost", ours)
+    gateway = Server(directory, config=config)
+    house.gateways.append(gateway)
+    assert gateway.kms().create_key()
+
+
 def test_pg_kill_primary_promote(house):
     gateways = [house.gateway(name) for name in "abc"]
     taggers = [Tagger(server) for server in gateways]
@@ -490,6 +543,7 @@ def test_copy_there_and_back(house, tmp_path):
     config = embedded / "keystile.toml"
     config.write_text('data_dir = "keystile-data"\n[root_key]\nfile = "../root.key"\n')
     server = Server(embedded, config=config)
+    house.gateways.append(server)
     kms = server.kms()
     keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(20)]
     blobs = [kms.encrypt(KeyId=key, Plaintext=key.encode())["CiphertextBlob"] for key in keys]
@@ -518,6 +572,7 @@ def test_copy_there_and_back(house, tmp_path):
     # Access keys are not in a store.
     shutil.copy(embedded / "keystile-data/credentials", back / "keystile-data/credentials")
     server = Server(back, config=back / "keystile.toml")
+    house.gateways.append(server)
     kms = server.kms()
     for key, blob in zip(keys, blobs):
         assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == key.encode()

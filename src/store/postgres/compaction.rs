@@ -15,7 +15,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 const COMPACT: &str = "
 WITH upto AS (
     SELECT least(
-        (SELECT max(rev) FROM ks_change WHERE at < now() - interval '1 hour'),
+        coalesce((SELECT max(rev) FROM ks_change WHERE at < now() - interval '1 hour'), 0),
         (SELECT rev - 65536 FROM ks_meta),
         (SELECT compacted + 20000 FROM ks_meta)
     ) AS rev

@@ -347,6 +347,8 @@ impl<'a> Work<'a> {
 impl Open {
     async fn new(session: Session) -> Result<Self, PostgresError> {
         let client = &session.client;
+        // A gateway that was stopped amid a transaction must not keep the others from committing.
+        client.batch_execute("SET idle_in_transaction_session_timeout = '2s'").await?;
         let (lock, known, revisions, first, put) = tokio::try_join!(
             client.prepare("SELECT rev FROM ks_meta WHERE lineage = $1 FOR UPDATE"),
             client.prepare(
