@@ -10,6 +10,7 @@ mod restore;
 mod root_key;
 mod serve;
 mod simulate;
+mod store;
 mod test;
 mod translate;
 mod verify;
@@ -44,6 +45,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     RootKey(root_key::RootKeyArgs),
     Simulate(simulate::Args),
+    Store(store::StoreArgs),
     Test(test::Args),
     Translate(translate::Args),
     Verify(verify::Args),
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Store(command) => command.run(),
         Command::RootKey(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Simulate(args) => simulate::run(&args),

@@ -46,6 +46,13 @@ impl RestoreArgs {
     pub(super) fn run(self) -> ExitCode {
         finish(async move {
             let config = self.data.config()?;
+            if config.store.postgres.is_some() {
+                return Err(
+                    "a backup is restored into a data directory: give a configuration without [store] engine = \
+                            \"postgres\", and then copy that with `keystile store copy`"
+                        .to_owned(),
+                );
+            }
             require_new_data_dir(&config).map_err(|error| error.to_string())?;
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", self.file.display());
             // Before it is opened, which for a pipe would wait for a writer.

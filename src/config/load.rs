@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use super::external_key_stores::ExternalKeyStoreTable;
 use super::quotas::QuotasTable;
 use super::request_limits::{CallerTable, SourceTable};
+use super::store::StoreTable;
 use super::tls::TlsTable;
 use super::token_service::{MfaDeviceTable, OidcProviderTable};
 use super::trusted::{ForwardersTable, ProxyProtocolTable};
@@ -20,7 +21,7 @@ use super::units::{Shown, Size, Span};
 use super::upstreams::{self, UpstreamTable};
 use super::{
     AuditSettings, Config, ConfigError, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits,
-    ListenAddress, LogFormat, LogSettings, RootKeySource, SignatureSettings, SocketMode, StoreSettings,
+    ListenAddress, LogFormat, LogSettings, RootKeySource, SignatureSettings, SocketMode,
 };
 use crate::aws::Region;
 use crate::identity::Source;
@@ -261,12 +262,6 @@ struct EngineTable {
     encryption_context_max_bytes: Option<Spanned<Size>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct StoreTable {
-    cache_bytes: Option<Spanned<Size>>,
-}
-
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const TIB: u64 = 1 << 40;
@@ -386,9 +381,7 @@ impl File {
                 )?,
             },
             quotas: self.quotas.resolve(&within)?,
-            store: StoreSettings {
-                cache_bytes: within.size("store.cache_bytes", self.store.cache_bytes, 64 * MIB, MIB..=TIB)?,
-            },
+            store: self.store.resolve(base, source)?,
             external_key_stores: self.external_key_stores.resolve(base, source)?,
             upstreams: upstreams::resolve(self.upstream, base, source)?,
             data_dir,

@@ -16,6 +16,7 @@ mod quotas;
 mod request_limits;
 mod root_key;
 mod settings;
+mod store;
 mod tls;
 mod token_service;
 mod trusted;
@@ -36,8 +37,9 @@ pub use load::Overrides;
 pub use request_limits::{CallerLimits, Each, RequestLimits, SourceLimits};
 pub use settings::{
     AuditSettings, Config, DecisionCacheSettings, EngineSettings, ExplainSettings, IamSettings, Limits, LogFormat,
-    LogSettings, QuotaSettings, RootKeySource, SignatureSettings, StoreSettings,
+    LogSettings, QuotaSettings, RootKeySource, SignatureSettings,
 };
+pub use store::{PostgresStoreSettings, StoreSettings};
 pub use tls::{ClientCertificates, TlsSettings};
 pub use token_service::{KeySetSource, MfaDeviceSettings, MfaSecret, OidcProviderSettings};
 pub use trusted::{OtherConnections, ProxyProtocolSettings, TrustedAddresses};

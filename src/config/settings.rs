@@ -6,7 +6,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     CallerLimits, ExternalKeyStoreSettings, ListenAddress, MfaDeviceSettings, OidcProviderSettings,
-    ProxyProtocolSettings, SocketMode, SourceLimits, TlsSettings, TrustedAddresses, UpstreamSettings,
+    ProxyProtocolSettings, SocketMode, SourceLimits, StoreSettings, TlsSettings, TrustedAddresses, UpstreamSettings,
 };
 use crate::aws::Region;
 use crate::aws::catalogue::request_rates::RequestRates;
@@ -204,11 +204,4 @@ pub struct QuotaSettings {
     pub custom_key_stores: u32,
     /// How often an account may call; by default as often as it likes.
     pub request_rates: RequestRates,
-}
-
-/// `[store]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreSettings {
-    /// Bytes of the database's pages that are kept in memory. 1 MiB to 1 TiB, default 64 MiB.
-    pub cache_bytes: u64,
 }

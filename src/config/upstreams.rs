@@ -217,11 +217,19 @@ impl UpstreamTable {
                 wrong(text.span().start, "account", message)
             })?),
         };
+        let mut borne = BTreeSet::new();
         let resource_policies = self.resource_policy.into_iter().map(|table| {
             let place = table.span().start;
             let ResourcePolicyTable { resource, policy } = table.into_inner();
-            let resource =
-                resource.parse().map_err(|error| wrong(place, "resource_policy.resource", format!("{error}")))?;
+            let resource = bearer(&resource, &definition, account)
+                .and_then(|arn| {
+                    if borne.insert(arn.as_str().to_owned()) {
+                        Ok(arn)
+                    } else {
+                        Err("it has a policy already".to_owned())
+                    }
+                })
+                .map_err(|message| wrong(place, "resource_policy.resource", message))?;
             Ok::<_, ConfigError>(ResourcePolicySettings { resource, policy: base.join(policy) })
         });
         let resource_policies = resource_policies.collect::<Result<Vec<_>, _>>()?;
@@ -334,6 +342,26 @@ fn check_url(url: &str) -> Result<(), String> {
         return wrong();
     }
     Ok(())
+}
+
+/// The resource that bears a policy: what no request could name bears none.
+fn bearer(text: &str, definition: &Definition, account: UpstreamAccount) -> Result<Arn, String> {
+    let arn: Arn = text.parse().map_err(|error| format!("{error}"))?;
+    if arn.service() != definition.action_prefix() {
+        return Err(format!("`{text}` is not a resource of {}", definition.action_prefix()));
+    }
+    if text.contains(['*', '?']) {
+        return Err(format!("`{text}` is a pattern; a policy is borne by one resource"));
+    }
+    if arn.service() == "s3" && arn.resource().contains('/') {
+        return Err(format!("`{text}` is an object; its bucket bears the policy"));
+    }
+    match account {
+        UpstreamAccount::Of(account) if !arn.account().is_empty() && arn.account() != account.as_str() => {
+            Err(format!("`{text}` is not of account {account}"))
+        }
+        UpstreamAccount::Of(_) | UpstreamAccount::Callers | UpstreamAccount::TheOnlyOne => Ok(arn),
+    }
 }
 
 /// Names before which a bucket can stand.

@@ -45,7 +45,10 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<I
         ("/readyz", true) if state.draining.load(Ordering::Acquire) => {
             answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "draining\n")
         }
-        ("/readyz", true) => answer(StatusCode::OK, TEXT, "ready\n"),
+        ("/readyz", true) => match state.store.freshness().map(|freshness| freshness.check()) {
+            Some(Err(behind)) => answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{behind}\n")),
+            Some(Ok(())) | None => answer(StatusCode::OK, TEXT, "ready\n"),
+        },
         ("/metrics", true) => match state.telemetry.encode() {
             Ok(text) => answer(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

@@ -73,7 +73,8 @@ fn original(mut headers: HeaderMap) -> Result<Original, &'static str> {
     let remote = take(&REMOTE_ADDR)?.map(|text| text.parse()).transpose();
     let remote = remote.map_err(|_| "X-Original-Remote-Addr is not an IP address")?;
     let is_secure = take(&SCHEME)?.is_some_and(|scheme| scheme == "https");
-    if !uri.starts_with('/') {
+    // What stands behind a `#` would be decided by nobody.
+    if !uri.starts_with('/') || uri.contains(['#', '\\']) {
         return Err("X-Original-URI is no path");
     }
     let request = Request::builder().method(method.as_str()).uri(uri).body(());

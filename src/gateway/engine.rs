@@ -2,19 +2,14 @@ use std::fs;
 use std::sync::Arc;
 
 use super::run::ServeError;
+use super::store::open as open_store;
 use crate::authz::{self, Authorizer};
 use crate::aws::{OffsetClock, SystemClock};
 use crate::cedar::Documents;
 use crate::config::{Config, DataLock, QuotaSettings, UNFINISHED_RESTORE};
 use crate::kms::{self, Kms, Quotas};
 use crate::seal::RootKey;
-use crate::store::{self, DATA_FILE, RedbSettings, RedbStore};
-
-/// Opens the store, which locks the data directory.
-pub(super) fn open_store(config: &Config) -> Result<RedbStore, store::OpenError> {
-    let settings = RedbSettings { cache_bytes: bytes(config.store.cache_bytes), ..RedbSettings::default() };
-    RedbStore::open(&config.data_dir, &settings)
-}
+use crate::store::{self, DATA_FILE, Store};
 
 fn bytes(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -36,14 +31,15 @@ pub(super) fn quotas(settings: &QuotaSettings) -> Quotas {
 /// key that was cut short left to do with its files is done.
 pub(super) async fn open(
     config: &Config,
-    store: RedbStore,
+    store: Arc<dyn Store>,
     root_key: RootKey,
     clock: OffsetClock,
     documents: &Arc<Documents>,
     authorizer: &Arc<Authorizer>,
     test_clock: bool,
 ) -> Result<Kms, ServeError> {
-    let needed = kms::root_key_ids(&store).await?;
+    store::copy::require_finished(&*store).await?;
+    let needed = kms::root_key_ids(&*store).await?;
     let ids = needed.iter().flat_map(|ids| [Some(ids.current.as_str()), ids.next.as_deref()]).flatten();
     let root_keys = config.root_key.find(root_key, ids)?;
     let settings = kms::Settings {
@@ -52,7 +48,7 @@ pub(super) async fn open(
         ..kms::Settings::default()
     };
     let (documents, authorizer) = (Arc::clone(documents), Arc::clone(authorizer));
-    let kms = Kms::open(Arc::new(store), root_keys, clock, documents, authorizer, settings, test_clock).await?;
+    let kms = Kms::open(store, root_keys, clock, documents, authorizer, settings, test_clock).await?;
     let ids = kms.root_key_ids();
     if ids.next.is_none()
         && let Err(error) = config.root_key.settle(&ids.current)
@@ -83,19 +79,20 @@ pub(super) fn require_finished_restore(config: &Config) -> Result<(), ServeError
 /// A directory that holds no data, and whatever keeps a server from starting there.
 pub async fn open_stopped(config: &Config) -> Result<Option<(DataLock, Kms)>, ServeError> {
     let holds = |name| fs::exists(config.data_dir.join(name));
-    if !holds(DATA_FILE)? && !holds(UNFINISHED_RESTORE)? {
+    let is_embedded = config.store.postgres.is_none();
+    if is_embedded && !holds(DATA_FILE)? && !holds(UNFINISHED_RESTORE)? {
         return Err(ServeError::NoData(config.data_dir.clone()));
     }
     let Some(lock) = DataLock::try_take(&config.data_dir)? else { return Ok(None) };
     require_finished_restore(config)?;
     // A restore may have failed since: what opens the store would make one.
-    if !holds(DATA_FILE)? {
+    if is_embedded && !holds(DATA_FILE)? {
         return Err(ServeError::NoData(config.data_dir.clone()));
     }
-    let store = match open_store(config) {
+    let store = match open_store(config).await {
         Ok(store) => store,
-        Err(store::OpenError::Locked(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(ServeError::Store(store::OpenError::Locked(_))) => return Ok(None),
+        Err(error) => return Err(error),
     };
     // After the lock: where a server runs, the root key may be in a variable of its own.
     let root_key = config.root_key.read()?.ok_or_else(|| ServeError::NoRootKey(config.data_dir.clone()))?;

@@ -1,6 +1,7 @@
 //! A verified call of the KMS API, from its operation's name to its answer.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,7 +12,7 @@ use super::call::{Call, Report, Success, unrecorded};
 use super::form::Form;
 use super::respond::{Answer, Failure, with};
 use super::telemetry::{Outcome, Stage, operation_name};
-use super::{dispatch, plain_json, request_id};
+use super::{dispatch, plain_json, request_id, revision};
 use crate::kms::{self, KeyUse, KmsError, Operation};
 
 /// How often a request is decided and executed anew because what it read changed meanwhile.
@@ -34,6 +35,16 @@ enum Attempt {
 /// Performs what a request asks of KMS. `form` is none where the request's type is neither of those
 /// that KMS speaks.
 pub(super) async fn perform(call: Call, parts: &Parts, form: Option<Form>, body: Bytes) -> Answer {
+    if let Err(failure) = revision::catch_up(&*call.state.store, &parts.headers).await {
+        return call.refuse(&Report { read_only: true, ..Report::default() }, failure).await;
+    }
+    let store = Arc::clone(&call.state.store);
+    let mut answer = answered(call, parts, form, body).await;
+    revision::tell(&*store, &mut answer);
+    answer
+}
+
+async fn answered(call: Call, parts: &Parts, form: Option<Form>, body: Bytes) -> Answer {
     let call = KmsCall { call, body };
     let operation = match dispatch::operation(parts, form) {
         Ok(name) => Operation::parse(name, &call.body).map_err(|error| (operation_name(name), call.failure(&error))),
@@ -142,13 +153,20 @@ impl KmsCall {
     }
 
     fn failure(&self, error: &KmsError) -> Failure {
-        if let Some(cause) = error.internal_text() {
+        if error.is_unavailable() {
+            // The store itself tells once when it falls behind; a line for each request could fill a disk.
+            tracing::debug!(%error, request_id = %self.call.request_id, "the store is behind");
+        } else if let Some(cause) = error.internal_text() {
             tracing::error!(cause, request_id = %self.call.request_id, "the engine failed");
         }
         Failure {
             code: error.code(),
             message: error.message().map(|message| message.to_owned().into()),
-            status: if error.is_internal() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST },
+            status: match error.is_internal() {
+                true if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
+                true => StatusCode::INTERNAL_SERVER_ERROR,
+                false => StatusCode::BAD_REQUEST,
+            },
         }
     }
 

@@ -144,6 +144,9 @@ impl Failure {
             Form::Query | Form::S3 => (form.status(self.code, self.status), self.xml(form, request_id).into_bytes()),
         };
         let mut answer = with(status, form, request_id, body);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if form == Form::RestJson {
             answer.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(self.code));
         }

@@ -34,7 +34,7 @@ use crate::kms;
 use crate::seal::SealError;
 use crate::sigv4::InvalidSkew;
 use crate::simulate::Questions;
-use crate::store;
+use crate::store::{self, Store};
 use crate::sts::Sts;
 
 /// How `serve` was called.
@@ -78,6 +78,12 @@ pub enum ServeError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    /// The database that gateways share does not open.
+    #[error("[store] {0}")]
+    Postgres(#[from] store::PostgresError),
+    /// The store is what a copy that was cut short left, or can't be read.
+    #[error(transparent)]
+    Copy(#[from] store::copy::CopyError),
     /// The engine does not open.
     #[error(transparent)]
     Engine(#[from] kms::OpenError),
@@ -223,9 +229,10 @@ async fn open(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine_clock = OffsetClock::new(Arc::clone(&clock), 0);
     let authorizer = Arc::new(Authorizer::new(authz::Settings { max_bytes: config.decision_cache.max_bytes }));
+    let store = super::store::open(config).await?;
     let kms = engine::open(
         config,
-        engine::open_store(config)?,
+        Arc::clone(&store),
         data_dir.root_key.clone(),
         engine_clock.clone(),
         documents,
@@ -250,7 +257,7 @@ async fn open(
         tracing::error!(expected, found, "records are missing from the audit log, or were changed");
     }
     let audit = Arc::new(audit);
-    let telemetry = telemetry(&audit, &authorizer);
+    let telemetry = telemetry(&audit, &authorizer, &store);
     Ok(State {
         rotator: Rotator::new(&kms, config.root_key.clone()),
         questions: Questions::default(),
@@ -262,6 +269,7 @@ async fn open(
         live: ArcSwap::from_pointee(live),
         authorizer,
         kms,
+        store,
         sts,
         audit,
         clock,
@@ -270,14 +278,15 @@ async fn open(
         test_clock: config.test_clock,
         draining: AtomicBool::new(false),
         scheduler: Notify::new(),
+        gateway_id: super::store::gateway_id(config)?,
         recorded_events: tokio::sync::Mutex::new(recovery.recent_service_events),
     })
 }
 
 /// The metrics, those included that others keep.
-fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>) -> Telemetry {
+fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>, store: &Arc<dyn Store>) -> Telemetry {
     let mut telemetry = Telemetry::new();
-    let (audit, authorizer) = (Arc::clone(audit), Arc::clone(authorizer));
+    let (audit, authorizer, store) = (Arc::clone(audit), Arc::clone(authorizer), Arc::clone(store));
     telemetry.collect(Readings(move || {
         let counters = authorizer.counters();
         let status = audit.status();
@@ -294,7 +303,7 @@ fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>) -> Telemetry {
                 count.load(Ordering::Relaxed),
             )
         };
-        vec![
+        let mut rows = vec![
             decision("allow", &counters.allows),
             decision("implicit_deny", &counters.implicit_denies),
             decision("explicit_deny", &counters.explicit_denies),
@@ -312,7 +321,10 @@ fn telemetry(audit: &Arc<AuditLog>, authorizer: &Arc<Authorizer>) -> Telemetry {
                 status.pending_bytes as u64,
             ),
             row("audit_failures", "Attempts to write the audit log that failed", true, None, status.failures),
-        ]
+        ];
+        let told = store.readings();
+        rows.extend(told.into_iter().map(|told| row(told.name, told.help, told.counts, None, told.value)));
+        rows
     }));
     telemetry
 }

@@ -81,7 +81,10 @@ pub(super) async fn pass(state: &State) -> Result<(), PassError> {
 async fn record_events(state: &State) -> Result<(), PassError> {
     let mut recorded = state.recorded_events.lock().await;
     loop {
-        let events = state.kms.pending_events(EVENTS).await?;
+        let events = match state.gateway_id {
+            None => state.kms.pending_events(EVENTS).await?,
+            Some(id) => state.kms.claim_events(id, state.clock.now().as_millisecond(), EVENTS).await?,
+        };
         if events.is_empty() {
             return Ok(());
         }

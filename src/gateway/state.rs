@@ -22,6 +22,7 @@ use crate::kms::Kms;
 use crate::seal::SealingKey;
 use crate::sigv4::{InvalidSkew, Settings, Verifier};
 use crate::simulate::Questions;
+use crate::store::Store;
 use crate::sts::Sts;
 
 /// Everything that requests share.
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) proxy_protocol: watch::Sender<Option<Arc<ProxyProtocolSettings>>>,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) kms: Kms,
+    /// What the engine keeps its records in.
+    pub(super) store: Arc<dyn Store>,
     pub(super) sts: Sts,
     pub(super) audit: Arc<AuditLog>,
     /// Wall-clock: signatures, the audit's times.
@@ -57,6 +60,8 @@ pub(super) struct State {
     pub(super) draining: AtomicBool,
     /// Wakes the scheduler before its time.
     pub(super) scheduler: Notify,
+    /// By which this gateway claims events, where several share the store: none where it is alone.
+    pub(super) gateway_id: Option<Uuid>,
     /// Held by who moves service events into the audit log; holds the ids of events that were
     /// recorded before the last start and may come again.
     pub(super) recorded_events: Mutex<HashSet<Uuid>>,

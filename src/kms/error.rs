@@ -12,19 +12,20 @@ pub struct KmsError {
     message: Option<String>,
     internal: Option<String>,
     conflict: bool,
+    unavailable: bool,
 }
 
 impl KmsError {
     /// An error that AWS names so, with its text.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), internal: None, conflict: false }
+        Self { code, message: Some(message.into()), internal: None, conflict: false, unavailable: false }
     }
 
     /// An error that AWS sends without a message member.
     #[must_use]
     pub fn silent(code: &'static str) -> Self {
-        Self { code, message: None, internal: None, conflict: false }
+        Self { code, message: None, internal: None, conflict: false, unavailable: false }
     }
 
     /// A failure of ours; the text is for the operator.
@@ -38,6 +39,20 @@ impl KmsError {
             ),
             internal: Some(text.into()),
             conflict: false,
+            unavailable: false,
+        }
+    }
+
+    /// Nothing can be decided now, and trying again helps (`DependencyTimeoutException`, which SDKs try
+    /// again); the text is for the operator.
+    pub(crate) fn unavailable(text: impl Into<String>) -> Self {
+        Self {
+            code: "DependencyTimeoutException",
+            message: Some(
+                "The system timed out while trying to fulfill the request. You can retry the request.".to_owned(),
+            ),
+            unavailable: true,
+            ..Self::internal(text)
         }
     }
 
@@ -70,7 +85,13 @@ impl KmsError {
         self.conflict
     }
 
-    /// Whether the failure is ours (HTTP 500; every other error is 400 in AWS JSON 1.1).
+    /// Whether nothing can be decided now (HTTP 503).
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.unavailable
+    }
+
+    /// Whether the failure is ours (HTTP 500, or 503; every other error is 400 in AWS JSON 1.1).
     #[must_use]
     pub fn is_internal(&self) -> bool {
         self.internal.is_some()
@@ -91,7 +112,12 @@ impl std::error::Error for KmsError {}
 
 impl From<StoreError> for KmsError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error.to_string())
+        match error {
+            StoreError::Behind(_) => Self::unavailable(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Compacted(_) | StoreError::Malformed(_) => {
+                Self::internal(error.to_string())
+            }
+        }
     }
 }
 

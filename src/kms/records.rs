@@ -301,6 +301,17 @@ pub(super) struct EventRecord {
     pub(super) region: Option<crate::aws::Region>,
     pub(super) key: Option<Arn>,
     pub(super) details: serde_json::Value,
+    /// Which of several gateways records it in its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<EventClaim>,
+}
+
+/// Who records an event, and since when, in milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EventClaim {
+    /// The gateway's id.
+    pub(super) by: String,
+    pub(super) at: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -51,6 +51,12 @@ impl Definition {
         self.protocol
     }
 
+    /// What stands before the colon of its actions.
+    #[must_use]
+    pub fn action_prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The condition keys that its requests can be relied on to have.
     #[must_use]
     pub fn determined(&self) -> &Arc<DeterminedKeys> {

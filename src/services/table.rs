@@ -274,10 +274,20 @@ fn route(table: &Spanned<RouteTable>) -> Result<Route, Fault> {
     })
 }
 
+/// Whether a global condition key is not a service's own to give.
+fn is_the_gateways(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let name = key.split('/').next().unwrap_or_default();
+    name.starts_with("aws:") && !["aws:requesttag", "aws:tagkeys", "aws:resourcetag"].contains(&name)
+}
+
 fn rules(key: &str, table: &Spanned<ContextTable>) -> Result<Vec<ContextRule>, Fault> {
     let fault = |message: String| Fault { at: table.span(), member: format!("context.{key}"), message };
     if !key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty()) {
         return Err(fault(format!("`{key}` is not a condition key, such as dynamodb:Select")));
+    }
+    if is_the_gateways(key) {
+        return Err(fault(format!("`{key}` is what the gateway itself knows of a request; no request tells it")));
     }
     let plain = |gives| vec![ContextRule { key: key.to_lowercase().into(), gives, operations: None, default: None }];
     let parse = |text: &String| Template::parse(text).map_err(fault);

@@ -23,6 +23,10 @@ use super::region_set::RegionSet;
 use super::signed_headers::SignedHeaders;
 use super::signing_key::{Found, SigningKey, SigningKeys};
 
+/// Largest chunk of a body in signed chunks, in bytes, where nothing else is set: 2 MiB. Clients send 8 KiB
+/// to 1 MiB.
+const MAX_CHUNK_BYTES: u32 = 2 << 20;
+
 /// Longest time that a presigned request may be used, in seconds: seven days.
 const MAX_EXPIRES: i64 = 604_800;
 
@@ -118,7 +122,7 @@ struct Claim<'a> {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_skew_seconds: 300, regions: None, signing_keys: 100_000, max_chunk_bytes: 16 << 20 }
+        Self { max_skew_seconds: 300, regions: None, signing_keys: 100_000, max_chunk_bytes: MAX_CHUNK_BYTES }
     }
 }
 

@@ -5,6 +5,9 @@
 //! acknowledged, so a look-up that begins after the acknowledgement finds the entry outdated and
 //! reads anew. Nothing is ever invalidated by hand.
 //!
+//! Where others write to the store too, the stamps follow their commits at a distance, and nothing is
+//! served from memory while that distance is not known to be small ([`Freshness`]).
+//!
 //! In front of the bounded cache stands a table with two places for each hash, which costs a
 //! fraction of the cache's own look-up. Both hold the same records, so a place is a pointer.
 
@@ -15,7 +18,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
-use super::{ChangeStamps, Revision, Snapshot, Store, StoreError};
+use super::stamps::same_history;
+use super::{ChangeStamps, Freshness, Revision, Stamp, Store, StoreError, Versioned};
 
 /// What the front may hold, as a part of the capacity: a quarter.
 const FRONT_SHARE: usize = 4;
@@ -49,6 +53,7 @@ pub struct ImageSettings<T> {
 pub struct Image<T> {
     store: Arc<dyn Store>,
     stamps: Arc<ChangeStamps>,
+    freshness: Option<Arc<Freshness>>,
     settings: ImageSettings<T>,
     front: Box<[ArcSwapOption<Entry<T>>]>,
     /// Heavier entries are not kept in front, so that the front's share is kept to.
@@ -59,8 +64,8 @@ pub struct Image<T> {
 /// What is known of a key.
 struct Entry<T> {
     key: Box<[u8]>,
-    /// The revision of the snapshot that it was read in.
-    as_of: Revision,
+    /// The stamp of the snapshot that it was read in.
+    as_of: Stamp,
     record: Option<Arc<Record<T>>>,
     weight: usize,
 }
@@ -76,6 +81,7 @@ impl<T: Send + Sync + 'static> Image<T> {
             .build_with_hasher(BuildHasherDefault::default());
         Image {
             stamps: store.stamps(),
+            freshness: store.freshness(),
             store,
             front: (0..places).map(|_| ArcSwapOption::empty()).collect(),
             front_weight: share / places,
@@ -90,8 +96,8 @@ impl<T: Send + Sync + 'static> Image<T> {
         if let Some(known) = self.peek(key) {
             return Ok(known);
         }
-        let snapshot = self.store.snapshot().await?;
-        self.read(&*snapshot, key).await
+        let (as_of, found) = self.store.read(key).await?;
+        self.remember(key, as_of, found)
     }
 
     /// A key's record as memory has it: at once, and without allocating. None if memory does not
@@ -102,6 +108,9 @@ impl<T: Send + Sync + 'static> Image<T> {
 
     /// What memory knows of a key: nothing; that there is no such key; or its record.
     pub fn peek(&self, key: &[u8]) -> Option<Option<Arc<Record<T>>>> {
+        if self.freshness.as_ref().is_some_and(|freshness| !freshness.holds()) {
+            return None;
+        }
         let hash = self.stamps.hash(key);
         let stamp = self.stamps.of_hash(hash);
         for place in self.places(hash) {
@@ -121,12 +130,17 @@ impl<T: Send + Sync + 'static> Image<T> {
         Some(record)
     }
 
-    /// Reads a key in a snapshot and remembers it. An entry that another reader puts in its place
-    /// meanwhile may be older or newer; each bears the revision by which it is judged.
-    async fn read(&self, snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Arc<Record<T>>>, StoreError> {
+    /// Remembers what was read of a key. An entry that another reader puts in its place meanwhile may
+    /// be older or newer; each bears the stamp by which it is judged.
+    fn remember(
+        &self,
+        key: &[u8],
+        as_of: Stamp,
+        found: Option<Versioned>,
+    ) -> Result<Option<Arc<Record<T>>>, StoreError> {
         let hash = self.stamps.hash(key);
-        let known = self.cache.get(&hash).filter(|entry| *entry.key == *key);
-        let record = match snapshot.get(key).await? {
+        let known = self.cache.get(&hash).filter(|entry| *entry.key == *key && same_history(entry.as_of, as_of));
+        let record = match found {
             None => None,
             Some(found) => match known.and_then(|entry| entry.record.clone()) {
                 // Another key's write raised the stamp: what was decoded still holds.
@@ -140,7 +154,7 @@ impl<T: Send + Sync + 'static> Image<T> {
         };
         let value_weight = record.as_ref().map_or(0, |record| (self.settings.weigh)(&record.value));
         let weight = ENTRY_BYTES + key.len() + value_weight;
-        let entry = Entry { key: key.into(), as_of: snapshot.revision(), record: record.clone(), weight };
+        let entry = Entry { key: key.into(), as_of, record: record.clone(), weight };
         let entry = Arc::new(entry);
         self.put_in_front(hash, &entry);
         self.cache.insert(hash, entry);

@@ -5,7 +5,11 @@
 //! wrote it (`mod_rev`), and preconditions compare it: so a writer that read a snapshot commits
 //! only if what it read still holds.
 
+pub mod copy;
+mod freshness;
 pub mod image;
+pub mod postgres;
+mod recent;
 pub mod redb;
 mod stamps;
 
@@ -16,7 +20,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use freshness::Freshness;
 pub use image::{Image, ImageSettings, Record};
+pub use postgres::{PostgresError, PostgresSettings, PostgresStore, PostgresTls};
 pub use redb::{DATA_FILE, OpenError, RedbSettings, RedbStore};
 pub use stamps::ChangeStamps;
 
@@ -37,6 +43,10 @@ pub type Rows = Vec<(Vec<u8>, Versioned)>;
 
 /// The number of a commit; commits are ordered by it, the first is 1.
 pub type Revision = u64;
+
+/// What [`ChangeStamps`] compare: a revision, or, where a history may begin anew while the store is
+/// open, one that also tells which history it is of. A later history's are all greater.
+pub type Stamp = u64;
 
 /// A value with the revision that wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +104,10 @@ pub enum StoreError {
     /// The backend failed; the text is for the operator's log.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It is not known which writes of others were acknowledged, so nothing may be decided; trying
+    /// again helps as soon as it is known again. The text is for the operator.
+    #[error("the store is not known to be up to date: {0}")]
+    Behind(String),
     /// The changes asked for are no longer kept: reload by ranges.
     #[error("the changes since revision {0} are no longer kept")]
     Compacted(Revision),
@@ -138,6 +152,45 @@ pub trait Store: Send + Sync + 'static {
     /// snapshot of revision R is still the truth, for every commit acknowledged here, while the
     /// key's stamp is not above R. A backend that others write to stamps from its watch feed too.
     fn stamps(&self) -> Arc<ChangeStamps>;
+
+    /// One key's newest value with the stamp of the snapshot that it was read in: what
+    /// [`Store::snapshot`] and [`Snapshot::get`] answer together.
+    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<(Stamp, Option<Versioned>), StoreError>> {
+        Box::pin(async move {
+            let snapshot = self.snapshot().await?;
+            Ok((snapshot.stamp(), snapshot.get(key).await?))
+        })
+    }
+
+    /// Whether what is known of others' commits is recent enough to be used; none where there are no
+    /// others, so that it always is.
+    fn freshness(&self) -> Option<Arc<Freshness>> {
+        None
+    }
+
+    /// Which history this is and how far it is known here, to be told to clients who go from one
+    /// gateway to another; none where there are no others.
+    fn place(&self) -> Option<(Uuid, Revision)> {
+        None
+    }
+
+    /// What operators measure.
+    fn readings(&self) -> Vec<Reading> {
+        Vec::new()
+    }
+}
+
+/// A number that a store tells of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Its name, without a prefix.
+    pub name: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// Whether it only rises.
+    pub counts: bool,
+    /// The number.
+    pub value: u64,
 }
 
 /// A consistent view of a store at one revision.
@@ -145,9 +198,34 @@ pub trait Snapshot: Send + Sync {
     /// The newest commit that it sees.
     fn revision(&self) -> Revision;
 
+    /// What a record that was read in it is compared with the stamp of its key by.
+    fn stamp(&self) -> Stamp {
+        self.revision()
+    }
+
     /// One key's value.
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
 
     /// At most `limit` keys of a range in ascending order.
     fn range(&self, range: Range<Vec<u8>>, limit: usize) -> BoxFuture<'_, Result<Rows, StoreError>>;
+}
+
+/// Refuses what some backend could not store.
+fn check_sizes(commit: &Commit) -> Result<(), CommitError> {
+    let mut total = 0;
+    for write in &commit.writes {
+        let (key, value) = match write {
+            Write::Put(key, value) => (key, value.len()),
+            Write::Delete(key) => (key, 0),
+        };
+        total += key.len() + value;
+        if key.len() > MAX_KEY_BYTES || value > MAX_VALUE_BYTES || total > MAX_COMMIT_BYTES {
+            return Err(CommitError::Refused(format!(
+                "at key {}: a key takes at most {MAX_KEY_BYTES} bytes, a value {MAX_VALUE_BYTES}, \
+                 a commit {MAX_COMMIT_BYTES}",
+                key.get(..64).unwrap_or(key).escape_ascii()
+            )));
+        }
+    }
+    Ok(())
 }

@@ -580,7 +580,7 @@ def test_one_connection_for_all(houses):
 
 
 @pytest.mark.parametrize("route", [SNS, S3, S3_PRESIGNED, SNS_PRESIGNED], ids=str)
-@pytest.mark.xfail(strict=True, reason="F6: what can't be read of a signature is answered by KMS, in its own protocol")
+@pytest.mark.xfail(strict=True, reason="what can't be read of a signature is answered by KMS, in its own protocol")
 def test_a_signature_that_cannot_be_read_is_answered_in_the_protocol_of_its_client(houses, route):
     house = houses["clear"]
     request = route.request(house.server)

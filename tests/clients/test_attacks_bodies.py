@@ -246,7 +246,6 @@ def test_a44_a_form_in_two_places(houses, transport, route):
 
 @over_all
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/x", "//", "/a/../", "/./", f"/{ACCOUNT}/alarms"])
-@pytest.mark.xfail(strict=True, reason="F2: an AWS Query request is a request of `/`; the path goes on to the upstream unread")
 def test_a26_a_path_beside_the_form(houses, transport, path):
     house = houses[transport]
     request = SNS.request(house.server)
@@ -260,7 +259,6 @@ def test_a26_a_path_beside_the_form(houses, transport, path):
 
 
 @over_all
-@pytest.mark.xfail(strict=True, reason="F2: the same of a presigned one")
 def test_a26_a_path_beside_the_query(houses, transport):
     house = houses[transport]
     request = SNS_PRESIGNED.request(house.server)
@@ -407,7 +405,6 @@ def test_a54_chunks_are_taken_by_s3_alone(houses, transport, route):
 
 
 @pytest.mark.parametrize("mode", [S3_UNSIGNED_CHUNKS, S3_CHUNKS], ids=str)
-@pytest.mark.xfail(strict=True, reason="F4: a body that was taken apart goes on with `x-amz-content-sha256: STREAMING-…`")
 def test_a54_a_body_that_was_taken_apart_is_not_called_chunked(houses, mode):
     house = houses["clear"]
     request = mode.request(house.server).drop("Content-Encoding")
@@ -421,7 +418,6 @@ def test_a54_a_body_that_was_taken_apart_is_not_called_chunked(houses, mode):
 
 
 @pytest.mark.parametrize("method,target", [("PUT", "/bucket/folder/empty"), ("POST", "/bucket/folder/empty?uploads")])
-@pytest.mark.xfail(strict=True, reason="F15: an empty body goes on without its length, which Amazon S3 asks for (411)")
 def test_an_empty_body_has_a_length(houses, method, target):
     house = houses["clear"]
     request = S3.request(house.server)
@@ -560,7 +556,7 @@ def held_by(house, count, size):
             sock.close()
 
 
-@pytest.mark.xfail(strict=True, reason="F5: it is 504, and counts as a failure of the upstream")
+@pytest.mark.xfail(strict=True, reason="it is 504, and counts as a failure of the upstream")
 def test_a52_a_client_that_pauses_is_not_the_upstreams_fault(tmp_path):
     """`response_timeout` runs from the request's last byte (docs/upstreams.md)."""
     house = House(tmp_path, limits='[limits]\nbody_timeout = "5s"\n', response_timeout="1s")
@@ -575,9 +571,8 @@ def test_a52_a_client_that_pauses_is_not_the_upstreams_fault(tmp_path):
         house.stop()
 
 
-@pytest.mark.xfail(strict=True, reason="F1: each connection holds a whole body for nobody; with the defaults that is 16 MiB for each of 8,192")
 def test_a51_memory_is_bounded_before_anybody_is_known(tmp_path):
-    house = House(tmp_path, log="warn", limits="", max_body_bytes="16MiB")
+    house = House(tmp_path, log="warn", limits='[limits]\nmax_buffered_bytes = "32MiB"\n', max_body_bytes="16MiB")
     try:
         assert held_by(house, 24, 16 << 20) < 128 << 20
     finally:

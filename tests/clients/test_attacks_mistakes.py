@@ -74,7 +74,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("name", SILENT)
-@pytest.mark.xfail(strict=True, reason="F12: it starts, and each request is 502, 500 or denied")
+@pytest.mark.xfail(strict=True, reason="it starts, and each request is 502, 500 or denied")
 def test_mistakes_that_are_told_by_no_request(tmp_path, name):
     assert not starts(tmp_path, SILENT[name])[0]
 
@@ -87,7 +87,6 @@ WITHOUT_EFFECT = {
 
 
 @pytest.mark.parametrize("name", WITHOUT_EFFECT)
-@pytest.mark.xfail(strict=True, reason="F10: a policy that nothing can match, or a second one, is silently none")
 def test_a_policy_of_a_resource_has_an_effect_or_does_not_start(tmp_path, name):
     policies = "".join(of_resource(*pair) for pair in WITHOUT_EFFECT[name])
     if not starts(tmp_path, S3 + policies)[0]:
@@ -120,7 +119,6 @@ def puts(directory, policies):
     ("aws:SourceIp", "IpAddress", "10.0.0.1"), ("aws:PrincipalArn", "StringEquals", f"arn:aws:iam::{ACCOUNT}:user/boss"), ("aws:username", "StringEquals", "boss"),
     ("aws:PrincipalTag/team", "StringEquals", "red"), ("aws:SecureTransport", "Bool", "true"), ("aws:MultiFactorAuthPresent", "Bool", "true"),
     ("aws:PrincipalAccount", "StringEquals", "444455556666"), ("aws:CurrentTime", "DateGreaterThanEquals", "2060-01-01T00:00:00Z")])
-@pytest.mark.xfail(strict=True, reason="F11: a definition takes the place of what the gateway itself knows of a request")
 def test_a_definition_does_not_say_who_asks(tmp_path, key, operator, wanted):
     text = ORDERS + ROUTE + NEED + f'[upstream.context]\n"{key}" = "{{header:x-claim}}"\n'
     if not starts(tmp_path, text)[0]:
@@ -188,7 +186,6 @@ def test_questions_about_another_page(site, uri, signed):
 
 
 @pytest.mark.parametrize("uri,signed", [("/public/a#/../../private/a", "/public/a"), ("/public/a#", "/public/a")])
-@pytest.mark.xfail(strict=True, reason="F13: what stands behind `#` is not looked at, and goes on where the proxy passes the URI as it came")
 def test_questions_about_a_page_and_a_fragment(site, uri, signed):
     assert asks(site, uri, signed) in (400, 401, 403)
 
@@ -208,7 +205,6 @@ def test_questions_out_of_form(site, change):
 
 # ---- memory ----------------------------------------------------------------------------------
 
-@pytest.mark.xfail(strict=True, reason="F14: of each upload in signed chunks a whole chunk is kept, of up to 16 MiB")
 def test_uploads_in_large_chunks_take_little_memory(tmp_path):
     house = House(tmp_path, log="warn", limits="")
     data, socks = b"y" * (16 << 20), []

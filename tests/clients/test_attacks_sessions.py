@@ -335,13 +335,13 @@ def test_web_identity_tokens(house, name):
 
 
 @pytest.mark.parametrize("changes", [dict(azp=["evil"]), dict(azp=1), dict(azp=None), dict(aud=[1, "app"])], ids=str)
-@pytest.mark.xfail(strict=True, reason="F9: what is no text is passed over, and the rest of the token counts")
+@pytest.mark.xfail(strict=True, reason="what is no text is passed over, and the rest of the token counts")
 def test_audiences_that_are_no_texts(house, changes):
     refused("InvalidIdentityToken", web, house, signed(HEADER, claims(**changes)))
 
 
 @pytest.mark.parametrize("extra", ['"sub":"subject-1"', '"\\u0073ub":"subject-1"'])
-@pytest.mark.xfail(strict=True, reason="F9: of a claim twice the last one counts")
+@pytest.mark.xfail(strict=True, reason="of a claim twice the last one counts")
 def test_claims_twice(house, extra):
     refused("InvalidIdentityToken", web, house, signed(HEADER, claims(extra, sub="evil")))
 

@@ -36,11 +36,12 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that stay in the rooms named.
-const STAYS_IN: [(&str, &[&str]); 4] = [
+const STAYS_IN: [(&str, &[&str]); 5] = [
     ("hyper", &["gateway"]),
     ("cedar_policy", &["cedar", "authz"]),
     ("moka", &["authz", "cedar", "gateway", "identity", "kms", "sigv4", "store"]),
     ("redb", &["store"]),
+    ("tokio_postgres", &["store"]),
 ];
 
 fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {

@@ -1,4 +1,4 @@
-//! What every backend of the store must do, and that redb does it.
+//! What every backend of the store must do, and that redb and PostgreSQL do it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -6,17 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile::store::{
-    Commit, CommitError, Image, ImageSettings, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Precondition,
-    RedbSettings, RedbStore, Revision, Store, StoreError, Versioned, Write,
+    BoxFuture, Commit, CommitError, Image, ImageSettings, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES,
+    PostgresSettings, PostgresStore, Precondition, RedbSettings, RedbStore, Revision, Store, StoreError, Versioned,
+    Write,
 };
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::postgres::Cluster;
+
 /// A backend under test: opens its store, and opens it again after it was closed.
 trait Backend: Sync {
-    fn open(&self) -> Arc<dyn Store>;
+    fn open(&self) -> Opening<'_>;
 }
+
+type Opening<'a> = BoxFuture<'a, Arc<dyn Store>>;
 
 struct Redb(TempDir);
 
@@ -31,8 +37,16 @@ impl Redb {
 }
 
 impl Backend for Redb {
-    fn open(&self) -> Arc<dyn Store> {
-        Arc::new(Redb::open(self))
+    fn open(&self) -> Opening<'_> {
+        Box::pin(async { Arc::new(Redb::open(self)) as Arc<dyn Store> })
+    }
+}
+
+struct Postgres(PostgresSettings);
+
+impl Backend for Postgres {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(async { Arc::new(PostgresStore::open(self.0.clone()).await.unwrap()) as Arc<dyn Store> })
     }
 }
 
@@ -68,19 +82,19 @@ async fn keys(store: &dyn Store, range: Range<&str>, limit: usize) -> Vec<String
 }
 
 /// The laws, one after the other, each on a fresh store.
-async fn conforms(fresh: &dyn Fn() -> Box<dyn Backend>) {
-    revisions_are_consecutive_and_values_bear_them(&*fresh().open()).await;
-    keys_are_ordered_bytes_and_ranges_half_open(&*fresh().open()).await;
-    a_snapshot_does_not_move(&*fresh().open()).await;
-    each_precondition_holds_or_refuses_all(&*fresh().open()).await;
-    writes_of_a_commit_apply_in_order(&*fresh().open()).await;
-    an_id_commits_once(&*fresh().open()).await;
-    watching_misses_nothing(fresh().open()).await;
-    concurrent_writers_get_distinct_revisions(fresh().open()).await;
-    of_many_who_read_the_same_one_commits(fresh().open()).await;
-    sizes_are_limited(&*fresh().open()).await;
-    stamps_follow_commits(&*fresh().open()).await;
-    reopening_keeps_everything(&*fresh()).await;
+async fn conforms<B: Backend>(fresh: impl AsyncFn() -> B) {
+    revisions_are_consecutive_and_values_bear_them(&*fresh().await.open().await).await;
+    keys_are_ordered_bytes_and_ranges_half_open(&*fresh().await.open().await).await;
+    a_snapshot_does_not_move(&*fresh().await.open().await).await;
+    each_precondition_holds_or_refuses_all(&*fresh().await.open().await).await;
+    writes_of_a_commit_apply_in_order(&*fresh().await.open().await).await;
+    an_id_commits_once(&*fresh().await.open().await).await;
+    watching_misses_nothing(fresh().await.open().await).await;
+    concurrent_writers_get_distinct_revisions(fresh().await.open().await).await;
+    of_many_who_read_the_same_one_commits(fresh().await.open().await).await;
+    sizes_are_limited(&*fresh().await.open().await).await;
+    stamps_follow_commits(&*fresh().await.open().await).await;
+    reopening_keeps_everything(&fresh().await).await;
 }
 
 async fn revisions_are_consecutive_and_values_bear_them(store: &dyn Store) {
@@ -284,12 +298,12 @@ async fn stamps_follow_commits(store: &dyn Store) {
 }
 
 async fn reopening_keeps_everything(backend: &dyn Backend) {
-    let store = backend.open();
+    let store = backend.open().await;
     let unknown = commit_of(vec![put("a", "1"), put("b", "1")]);
     store.commit(unknown).await.unwrap();
     store.commit(commit_of(vec![put("b", "2")])).await.unwrap();
     drop(store);
-    let store = backend.open();
+    let store = backend.open().await;
     assert_eq!(store.head().await.unwrap(), 2);
     assert_eq!(get(&*store, "a").await, Some((1, "1".into())));
     assert_eq!(get(&*store, "b").await, Some((2, "2".into())));
@@ -300,7 +314,24 @@ async fn reopening_keeps_everything(backend: &dyn Backend) {
 
 #[test]
 fn redb_keeps_the_laws_of_a_store() {
-    block_on(conforms(&|| Box::new(Redb::new())));
+    block_on(conforms(async || Redb::new()));
+}
+
+#[test]
+fn postgresql_keeps_the_laws_of_a_store() {
+    let cluster = Cluster::start();
+    block_on(async {
+        conforms(async || Postgres(cluster.new_store().await)).await;
+        image_is_never_staler(&Postgres(cluster.new_store().await).open().await, 200).await;
+        image_knows_absence(&Postgres(cluster.new_store().await).open().await).await;
+    });
+    let mut runner = TestRunner::new(ProptestConfig { cases: 6, ..ProptestConfig::default() });
+    let history = (prop::collection::vec(step(), 1..40), 0usize..40);
+    let equal = |(steps, closes)| {
+        block_on(async { equals_a_map(&Postgres(cluster.new_store().await), steps, closes).await });
+        Ok(())
+    };
+    runner.run(&history, equal).unwrap();
 }
 
 /// A step of a random history over few keys, so that they meet.
@@ -321,66 +352,78 @@ proptest! {
 
     #[test]
     fn random_histories_equal_a_map(steps in prop::collection::vec(step(), 1..40), closes in 0usize..40) {
-        let backend = Redb::new();
-        let mut store = Some(Backend::open(&backend));
-        let mut model: BTreeMap<Vec<u8>, (Revision, Vec<u8>)> = BTreeMap::new();
-        let mut head = 0;
-        block_on(async {
-            for (at, step) in steps.into_iter().enumerate() {
-                if at == closes {
-                    drop(store.take());
-                    store = Some(Backend::open(&backend));
-                }
-                let store = store.as_deref().unwrap();
-                let mut holds = true;
-                let preconditions = step.preconditions.iter().map(|&(kind, a, b)| {
-                    let known = model.get(&vec![a]);
-                    match kind {
-                        0 => {
-                            // Half of the time the revision that the key has.
-                            let revision = if b % 2 == 0 { known.map_or(1, |known| known.0) } else { u64::from(b) };
-                            holds &= known.is_some_and(|known| known.0 == revision);
-                            Precondition::Unchanged(vec![a], revision)
-                        }
-                        1 => {
-                            holds &= known.is_none();
-                            Precondition::Absent(vec![a])
-                        }
-                        _ => {
-                            let range = vec![a]..vec![b];
-                            holds &= a >= b || model.range(range.clone()).next().is_none();
-                            Precondition::EmptyRange(range)
-                        }
+        block_on(equals_a_map(&Redb::new(), steps, closes));
+    }
+}
+
+async fn equals_a_map(backend: &dyn Backend, steps: Vec<Step>, closes: usize) {
+    let mut store = Some(backend.open().await);
+    let mut model: BTreeMap<Vec<u8>, (Revision, Vec<u8>)> = BTreeMap::new();
+    let mut head = 0;
+    for (at, step) in steps.into_iter().enumerate() {
+        if at == closes {
+            drop(store.take());
+            store = Some(backend.open().await);
+        }
+        let store = store.as_deref().unwrap();
+        let mut holds = true;
+        let preconditions = step
+            .preconditions
+            .iter()
+            .map(|&(kind, a, b)| {
+                let known = model.get(&vec![a]);
+                match kind {
+                    0 => {
+                        // Half of the time the revision that the key has.
+                        let revision = if b % 2 == 0 { known.map_or(1, |known| known.0) } else { u64::from(b) };
+                        holds &= known.is_some_and(|known| known.0 == revision);
+                        Precondition::Unchanged(vec![a], revision)
                     }
-                }).collect();
-                let writes = step.writes.iter().map(|&(key, value)| match value {
-                    Some(value) => Write::Put(vec![key], vec![value; usize::from(value)]),
-                    None => Write::Delete(vec![key]),
-                }).collect();
-                match store.commit(commit_if(preconditions, writes)).await {
-                    Ok(revision) => {
-                        assert!(holds);
-                        head += 1;
-                        assert_eq!(revision, head);
-                        for (key, value) in step.writes {
-                            match value {
-                                Some(value) => drop(model.insert(vec![key], (head, vec![value; usize::from(value)]))),
-                                None => drop(model.remove(&vec![key])),
-                            }
-                        }
+                    1 => {
+                        holds &= known.is_none();
+                        Precondition::Absent(vec![a])
                     }
-                    Err(CommitError::Conflict) => assert!(!holds),
-                    Err(other) => panic!("{other}"),
+                    _ => {
+                        let range = vec![a]..vec![b];
+                        holds &= a >= b || model.range(range.clone()).next().is_none();
+                        Precondition::EmptyRange(range)
+                    }
                 }
-                let snapshot = store.snapshot().await.unwrap();
-                assert_eq!(snapshot.revision(), head);
-                let all = snapshot.range(vec![]..vec![255], usize::MAX).await.unwrap();
-                let expected: Vec<(Vec<u8>, Versioned)> = model.iter().map(|(key, (mod_rev, value))| {
-                    (key.clone(), Versioned { mod_rev: *mod_rev, value: value.as_slice().into() })
-                }).collect();
-                assert_eq!(all, expected);
+            })
+            .collect();
+        let writes = step
+            .writes
+            .iter()
+            .map(|&(key, value)| match value {
+                Some(value) => Write::Put(vec![key], vec![value; usize::from(value)]),
+                None => Write::Delete(vec![key]),
+            })
+            .collect();
+        match store.commit(commit_if(preconditions, writes)).await {
+            Ok(revision) => {
+                assert!(holds);
+                head += 1;
+                assert_eq!(revision, head);
+                for (key, value) in step.writes {
+                    match value {
+                        Some(value) => drop(model.insert(vec![key], (head, vec![value; usize::from(value)]))),
+                        None => drop(model.remove(&vec![key])),
+                    }
+                }
             }
-        });
+            Err(CommitError::Conflict) => assert!(!holds),
+            Err(other) => panic!("{other}"),
+        }
+        let snapshot = store.snapshot().await.unwrap();
+        assert_eq!(snapshot.revision(), head);
+        let all = snapshot.range(vec![]..vec![255], usize::MAX).await.unwrap();
+        let expected: Vec<(Vec<u8>, Versioned)> = model
+            .iter()
+            .map(|(key, (mod_rev, value))| {
+                (key.clone(), Versioned { mod_rev: *mod_rev, value: value.as_slice().into() })
+            })
+            .collect();
+        assert_eq!(all, expected);
     }
 }
 
@@ -394,59 +437,60 @@ fn image(store: &Arc<dyn Store>, capacity_bytes: usize) -> Arc<Image<u64>> {
 
 #[test]
 fn an_image_is_never_staler_than_an_acknowledged_write() {
+    let backend = Redb::new();
+    block_on(async { image_is_never_staler(&Backend::open(&backend).await, 1500).await });
+}
+
+async fn image_is_never_staler(store: &Arc<dyn Store>, commits: u32) {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     const KEYS: u64 = 7;
-    let backend = Redb::new();
-    let store = Backend::open(&backend);
     // Too small for all keys in one case, so that entries are evicted and read again.
     for capacity in [1 << 20, 1 << 10] {
-        let image = image(&store, capacity);
+        let image = image(store, capacity);
         let acknowledged: Arc<Vec<AtomicU64>> = Arc::new((0..KEYS).map(|_| AtomicU64::new(0)).collect());
         let done = Arc::new(AtomicBool::new(false));
         let hits = Arc::new(AtomicU64::new(0));
-        block_on(async {
-            let readers: Vec<_> = (0..4)
-                .map(|reader| {
-                    let (image, acknowledged) = (Arc::clone(&image), Arc::clone(&acknowledged));
-                    let (done, hits) = (Arc::clone(&done), Arc::clone(&hits));
-                    tokio::spawn(async move {
-                        let mut n = reader;
-                        while !done.load(Ordering::Relaxed) {
-                            n += 1;
-                            let at = n % KEYS;
-                            let floor = acknowledged[usize::try_from(at).unwrap()].load(Ordering::Acquire);
-                            let key = at.to_be_bytes();
-                            let warm = image.peek(&key);
-                            hits.fetch_add(u64::from(warm.is_some()), Ordering::Relaxed);
-                            let record = match warm {
-                                Some(record) => record,
-                                None => image.get(&key).await.unwrap(),
-                            };
-                            let seen = record.map_or(0, |record| {
-                                assert_eq!(record.value, record.mod_rev, "a value is its commit's revision");
-                                record.value
-                            });
-                            assert!(seen >= floor, "read {seen} after {floor} was acknowledged");
-                            if n % 64 == 0 {
-                                tokio::task::yield_now().await;
-                            }
+        let readers: Vec<_> = (0..4)
+            .map(|reader| {
+                let (image, acknowledged) = (Arc::clone(&image), Arc::clone(&acknowledged));
+                let (done, hits) = (Arc::clone(&done), Arc::clone(&hits));
+                tokio::spawn(async move {
+                    let mut n = reader;
+                    while !done.load(Ordering::Relaxed) {
+                        n += 1;
+                        let at = n % KEYS;
+                        let floor = acknowledged[usize::try_from(at).unwrap()].load(Ordering::Acquire);
+                        let key = at.to_be_bytes();
+                        let warm = image.peek(&key);
+                        hits.fetch_add(u64::from(warm.is_some()), Ordering::Relaxed);
+                        let record = match warm {
+                            Some(record) => record,
+                            None => image.get(&key).await.unwrap(),
+                        };
+                        let seen = record.map_or(0, |record| {
+                            assert_eq!(record.value, record.mod_rev, "a value is its commit's revision");
+                            record.value
+                        });
+                        assert!(seen >= floor, "read {seen} after {floor} was acknowledged");
+                        if n % 64 == 0 {
+                            tokio::task::yield_now().await;
                         }
-                    })
+                    }
                 })
-                .collect();
-            for _ in 0..1500 {
-                let head = store.head().await.unwrap() + 1;
-                let at = head % KEYS;
-                let write = Write::Put(at.to_be_bytes().to_vec(), head.to_be_bytes().to_vec());
-                assert_eq!(store.commit(commit_of(vec![write])).await.unwrap(), head);
-                acknowledged[usize::try_from(at).unwrap()].store(head, Ordering::Release);
-            }
-            done.store(true, Ordering::Relaxed);
-            for reader in readers {
-                reader.await.unwrap();
-            }
-        });
+            })
+            .collect();
+        for _ in 0..commits {
+            let head = store.head().await.unwrap() + 1;
+            let at = head % KEYS;
+            let write = Write::Put(at.to_be_bytes().to_vec(), head.to_be_bytes().to_vec());
+            assert_eq!(store.commit(commit_of(vec![write])).await.unwrap(), head);
+            acknowledged[usize::try_from(at).unwrap()].store(head, Ordering::Release);
+        }
+        done.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.await.unwrap();
+        }
         assert!(hits.load(Ordering::Relaxed) > 1000, "the readers must have met the image");
     }
 }
@@ -454,21 +498,22 @@ fn an_image_is_never_staler_than_an_acknowledged_write() {
 #[test]
 fn an_image_knows_absence_deletion_and_what_it_cannot_read() {
     let backend = Redb::new();
-    let store = Backend::open(&backend);
-    let image = image(&store, 1 << 20);
-    block_on(async {
-        assert!(image.peek(b"a").is_none());
-        assert!(image.get(b"a").await.unwrap().is_none());
-        assert!(matches!(image.peek(b"a"), Some(None)), "absence is remembered");
-        store.commit(commit_of(vec![Write::Put(b"a".to_vec(), 5u64.to_be_bytes().to_vec())])).await.unwrap();
-        assert!(image.try_get_fresh(b"a").is_none());
-        let first = image.get(b"a").await.unwrap().unwrap();
-        assert_eq!((first.value, first.mod_rev), (5, 1));
-        assert!(Arc::ptr_eq(&first, &image.try_get_fresh(b"a").unwrap()));
-        store.commit(commit_of(vec![delete("a")])).await.unwrap();
-        assert!(image.get(b"a").await.unwrap().is_none());
-        store.commit(commit_of(vec![put("bad", "123")])).await.unwrap();
-        let error = image.get(b"bad").await.unwrap_err();
-        assert_eq!(error.to_string(), "a stored record cannot be read: bad: 3 bytes are no number");
-    });
+    block_on(async { image_knows_absence(&Backend::open(&backend).await).await });
+}
+
+async fn image_knows_absence(store: &Arc<dyn Store>) {
+    let image = image(store, 1 << 20);
+    assert!(image.peek(b"a").is_none());
+    assert!(image.get(b"a").await.unwrap().is_none());
+    assert!(matches!(image.peek(b"a"), Some(None)), "absence is remembered");
+    store.commit(commit_of(vec![Write::Put(b"a".to_vec(), 5u64.to_be_bytes().to_vec())])).await.unwrap();
+    assert!(image.try_get_fresh(b"a").is_none());
+    let first = image.get(b"a").await.unwrap().unwrap();
+    assert_eq!((first.value, first.mod_rev), (5, 1));
+    assert!(Arc::ptr_eq(&first, &image.try_get_fresh(b"a").unwrap()));
+    store.commit(commit_of(vec![delete("a")])).await.unwrap();
+    assert!(image.get(b"a").await.unwrap().is_none());
+    store.commit(commit_of(vec![put("bad", "123")])).await.unwrap();
+    let error = image.get(b"bad").await.unwrap_err();
+    assert_eq!(error.to_string(), "a stored record cannot be read: bad: 3 bytes are no number");
 }

@@ -17,6 +17,8 @@ use crate::sigv4::Payload;
 /// What only the gateway says.
 const OURS: &str = "x-keystile-";
 const FORWARDED_PREFIX: &str = "x-forwarded-";
+/// What some servers take for the path, or for where a request came from.
+const OTHER_PATHS: [&str; 4] = ["x-original-url", "x-original-uri", "x-rewrite-url", "x-forwarded"];
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 pub(super) const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
@@ -50,6 +52,7 @@ pub(super) fn headers(parts: &Parts) -> HeaderMap {
         let stays = !is_hop_by_hop(name)
             && ![AUTHORIZATION, CONTENT_LENGTH, EXPECT, FORWARDED].contains(name)
             && ![SECURITY_TOKEN, "x-real-ip", "x-amz-region-set"].contains(&text)
+            && !OTHER_PATHS.contains(&text)
             && !text.starts_with(OURS)
             && !text.starts_with(FORWARDED_PREFIX);
         if stays {

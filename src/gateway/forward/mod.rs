@@ -17,10 +17,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -245,6 +245,10 @@ impl Out<'_> {
             }
             identify(&mut headers, call).map_err(|error| error.to_string())?;
             head::tell_hop(&mut headers, call, parts.headers.get(HOST).filter(|_| !is_s3));
+        }
+        // Servers ask for a length where a body could be (RFC 9110, section 8.6).
+        if body.is_end_stream() && [Method::PUT, Method::POST, Method::PATCH].contains(&parts.method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut request = Request::new(body);
         *request.method_mut() = parts.method.clone();

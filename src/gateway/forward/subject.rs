@@ -58,12 +58,23 @@ impl Forward {
             request.body = Some(body);
         }
         let Asked { operation, pairs, context, is_read_only } = definition.read(&request).map_err(denied)?;
+        // What is on no resource is done for the account whose resources these are, which no policy could
+        // open to another one's callers.
+        let for_account = pairs.iter().find(|(_, arn)| arn.is_none());
+        if let Some((action, _)) = for_account.filter(|_| account != call.identity.caller.account) {
+            let principal = &call.identity.caller.principal;
+            let text = format!("User: {principal} is not authorized to perform: {action} for account {account}");
+            return Err(Failure::client("AccessDeniedException", text));
+        }
         let check = |(action, arn): (crate::aws::ActionName, Option<crate::aws::Arn>)| Check {
             resource_policy: arn.as_ref().and_then(|arn| upstream.resource_policy(arn)).cloned(),
             request: AuthzRequest {
                 caller: Arc::clone(&call.identity.caller),
                 action,
-                resource: arn.map_or(Resource::None, |arn| Resource::Other { arn, account: Some(account) }),
+                resource: arn.map_or(Resource::None, |arn| Resource::Other {
+                    account: arn.account().is_empty().then_some(account),
+                    arn,
+                }),
                 operation: context.clone(),
                 surroundings: Arc::clone(&call.surroundings),
                 supplied: Supplied::All,

@@ -65,6 +65,11 @@ impl Change {
         self.put(rows::key(&view.name), record)
     }
 
+    /// Whether it writes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     pub(super) fn delete(&mut self, row: Vec<u8>) {
         self.writes.push(Write::Delete(row));
     }

@@ -292,6 +292,7 @@ impl RootKeys {
             region: None,
             key: None,
             details: json!({"previousRootKeyId": from, "newRootKeyId": to}),
+            claim: None,
         };
         change.put(rows::event(event.time, Uuid::new_v4()), &event)?;
         Ok(change)

@@ -148,6 +148,7 @@ impl Kms {
             region: Some(view.name.region.clone()),
             key: Some(view.arn.clone()),
             details,
+            claim: None,
         };
         change.put(rows::event(time, Uuid::new_v4()), &event)
     }

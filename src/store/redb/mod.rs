@@ -5,7 +5,6 @@
 //! the calling thread (a page that is not cached is one read of 4 KiB); commits go to the writer.
 
 mod backend;
-mod recent;
 mod writer;
 
 use std::fs::{self, File};
@@ -24,11 +23,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use self::backend::{Backend, Health, Spare, private_file};
-use self::recent::Changes;
 use self::writer::{Job, Message, Writer};
+use super::recent::Changes;
 use super::{
-    BoxFuture, Change, ChangeStamps, Commit, CommitError, MAX_COMMIT_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Revision,
-    Rows, Snapshot, Store, StoreError, Versioned, Write,
+    BoxFuture, Change, ChangeStamps, Commit, CommitError, Revision, Rows, Snapshot, Store, StoreError, Versioned,
+    check_sizes,
 };
 
 /// The data file, in the data directory.
@@ -317,26 +316,6 @@ fn number(bytes: &[u8]) -> Option<u64> {
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn unavailable(error: StorageError) -> StoreError {
     StoreError::Unavailable(error.to_string())
-}
-
-/// Refuses what some backend could not store.
-fn check_sizes(commit: &Commit) -> Result<(), CommitError> {
-    let mut total = 0;
-    for write in &commit.writes {
-        let (key, value) = match write {
-            Write::Put(key, value) => (key, value.len()),
-            Write::Delete(key) => (key, 0),
-        };
-        total += key.len() + value;
-        if key.len() > MAX_KEY_BYTES || value > MAX_VALUE_BYTES || total > MAX_COMMIT_BYTES {
-            return Err(CommitError::Refused(format!(
-                "at key {}: a key takes at most {MAX_KEY_BYTES} bytes, a value {MAX_VALUE_BYTES}, \
-                 a commit {MAX_COMMIT_BYTES}",
-                key.get(..64).unwrap_or(key).escape_ascii()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Makes a directory that its owner alone may read, if there is none.

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::store::Write;
 
 /// What the disk refuses at the moment.
 #[derive(Debug, Default)]

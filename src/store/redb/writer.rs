@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use super::backend::Failure;
-use super::recent::Ids;
 use super::{DataFile, META, META_HEAD, MOD_REV_BYTES, RECORDS, Shared, number};
+use crate::store::recent::Ids;
 use crate::store::{Change, Commit, CommitError, Precondition, Revision, Write};
 
 /// How much one batch may write, by [`estimate`], in bytes; one commit alone may be more. Well

@@ -18,6 +18,7 @@ mod keys;
 mod kinds;
 mod last_use;
 mod managed;
+mod outbox;
 pub(crate) mod proxy;
 mod quotas;
 mod regional_imports;

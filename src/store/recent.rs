@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use crate::store::{Change, Revision, StoreError};
+use super::{Change, Revision, StoreError};
 
 /// How many ids of commits are remembered, while the process lives. A commit that is tried again
 /// after so many others is written again, if its preconditions still hold.
