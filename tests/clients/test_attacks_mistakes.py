@@ -1,5 +1,6 @@
 """A user who misconfigures a gateway, and a client of a proxy that asks it: what can't mean anything does not start, or denies."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -213,7 +214,9 @@ def test_uploads_in_large_chunks_take_little_memory(tmp_path):
         for at in range(12):
             route = Route("large", "s3", "s3", "PUT", f"/bucket/{at}", chunks=dict(data=data, trailer=False, size=16 << 20))
             socks.append(connect(house.server))
-            socks[-1].sendall(route.request(house.server).sign().bytes()[:-200])
+            # A chunk that is too large is refused before its end.
+            with contextlib.suppress(ConnectionError):
+                socks[-1].sendall(route.request(house.server).sign().bytes()[:-200])
         time.sleep(0.5)
         assert house.resident() - before < 64 << 20, (house.resident() - before) >> 20
     finally:
