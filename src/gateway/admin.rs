@@ -59,7 +59,6 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<I
         }
         ("/healthz" | "/readyz" | "/metrics" | "/auth", false) => wrong_method("GET, HEAD"),
         ("/authorize", _) if request.method() == Method::POST => authorize(state, &peer, request).await,
-        ("/authorize", _) => wrong_method("POST"),
         ("/clock", _) if state.test_clock => {
             if request.method() == Method::POST {
                 advance_clock(&state, request).await
@@ -76,7 +75,7 @@ pub(super) async fn handle(state: Arc<State>, peer: Peer, mut request: Request<I
         ("/root-key/rotation", false) if request.method() == Method::POST => rotate_root_key(&state).await,
         ("/root-key/rotation", false) => wrong_method("GET, HEAD, POST"),
         ("/backup", _) if request.method() == Method::POST => send_backup(&state).await,
-        ("/backup", _) => wrong_method("POST"),
+        ("/backup" | "/authorize", _) => wrong_method("POST"),
         _ => answer(StatusCode::NOT_FOUND, TEXT, "not found\n"),
     }
 }

@@ -101,18 +101,18 @@ pub(super) async fn ask(state: Arc<State>, peer: &Peer, question: Question) -> A
         headers: &parts.headers,
     };
     let times = Times { signature: state.clock.now(), session: state.engine_clock.now() };
-    let (verifier, source, profile) = (&live.verifier, &live.sessions, &route.profile);
+    let (source, profile) = (&live.sessions, &route.profile);
     let payload = Payload::of(profile, received.headers, received.query);
     let verified = match (&body, payload) {
         (KnownBody::Whole(bytes), Payload::Whole | Payload::Sha256 | Payload::Unsigned) => {
-            verifier.verify(profile, &received, bytes, source, times)
+            live.verifier.verify(profile, &received, bytes, source, times)
         }
         (KnownBody::Sha256(hash), Payload::Whole | Payload::Sha256) => {
-            verifier.verify_hashed(profile, &received, hash, source, times)
+            live.verifier.verify_hashed(profile, &received, hash, source, times)
         }
         // A hash that the head does not tell is that of no body at all.
-        (KnownBody::Untold, Payload::Whole) => verifier.verify(profile, &received, b"", source, times),
-        _ => verifier.verify_head(profile, &received, source, times).map(|(verified, _)| verified),
+        (KnownBody::Untold, Payload::Whole) => live.verifier.verify(profile, &received, b"", source, times),
+        _ => live.verifier.verify_head(profile, &received, source, times).map(|(verified, _)| verified),
     };
     let verified = match verified {
         Ok(verified) => verified,

@@ -56,6 +56,15 @@ pub(super) struct Account {
     managed: HashMap<String, (PolicyText, Arc<str>)>,
 }
 
+/// What a directory finds of a principal.
+enum Found<'a> {
+    /// Nothing can be known of it: a root user, a service, another account's.
+    Unknowable,
+    /// It would be known, and is not there.
+    Missing,
+    Known(&'a Known),
+}
+
 impl Directory {
     /// The credential of an access key.
     #[must_use]
@@ -102,25 +111,29 @@ impl Directory {
     /// The user, or the role of a session; none where its account's details don't tell of it.
     #[must_use]
     pub fn describe(&self, principal: &Principal) -> Option<Described<'_>> {
-        self.find(principal).flatten().map(Described)
+        match self.find(principal) {
+            Found::Known(known) => Some(Described(known)),
+            Found::Unknowable | Found::Missing => None,
+        }
     }
 
-    /// None where nothing can be known of such a principal; an inner none where it would be known and is
-    /// not there.
-    fn find(&self, principal: &Principal) -> Option<Option<&Known>> {
-        let account = self.accounts.get(&principal.account()?)?;
-        match principal {
-            Principal::User(arn) => Some(account.users.get(arn.as_str())),
+    fn find(&self, principal: &Principal) -> Found<'_> {
+        let Some(account) = principal.account().and_then(|account| self.accounts.get(&account)) else {
+            return Found::Unknowable;
+        };
+        let known = match principal {
+            Principal::User(arn) => account.users.get(arn.as_str()),
             Principal::Role(arn) => {
-                Some(principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn))
+                principal.name().and_then(|name| account.roles.get(name)).filter(|role| role.arn == *arn)
             }
-            Principal::Session(_) => Some(principal.session_role_name().and_then(|name| account.roles.get(name))),
+            Principal::Session(_) => principal.session_role_name().and_then(|name| account.roles.get(name)),
             Principal::Root(_)
             | Principal::FederatedUser(_)
             | Principal::WebIdentity(_)
             | Principal::Service(_)
-            | Principal::Anonymous => None,
-        }
+            | Principal::Anonymous => return Found::Unknowable,
+        };
+        known.map_or(Found::Missing, Found::Known)
     }
 
     pub(super) fn account(&self, id: AccountId) -> Option<&Account> {
@@ -193,9 +206,9 @@ impl PrincipalDirectory for Directory {
 
     fn look_up(&self, principal: &Principal) -> PrincipalLookup {
         match self.find(principal) {
-            None => PrincipalLookup::Unknown,
-            Some(None) => PrincipalLookup::Missing,
-            Some(Some(known)) => PrincipalLookup::Known(Arc::clone(&known.id)),
+            Found::Unknowable => PrincipalLookup::Unknown,
+            Found::Missing => PrincipalLookup::Missing,
+            Found::Known(known) => PrincipalLookup::Known(Arc::clone(&known.id)),
         }
     }
 }
