@@ -388,7 +388,7 @@ def test_pg_deposed_primary_head_blocks(house):
     status, why = readyz(a)
     assert status == 503 and "no answer within" in why, why
     print(f"failed closed {asked - deposed:.2f} s after the promotion: {why.strip()}")
-    for _ in range(20):
+    for _ in range(3):
         with pytest.raises(ClientError):
             ka.encrypt(KeyId=key, Plaintext=b"x")
         time.sleep(0.05)
@@ -478,7 +478,7 @@ def test_pg_crash_restart_unacked_visible(house):
         kms.put_key_policy(KeyId=key, Policy=policy(False))
     house.p1.kill()
     house.p1.restart()
-    for _ in range(30):
+    for _ in range(4):
         with pytest.raises(ClientError) as refused:
             kms.encrypt(KeyId=key, Plaintext=b"x")
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
